@@ -1,0 +1,34 @@
+"""``graven evaluate``: predictions against truth, every metric of the method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graven.cli.console import Console
+from graven.cli.options import Json, Overwrite, Quiet
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    preds: Annotated[
+        Path, typer.Argument(help="Mask, or folder of masks (names as segment writes them, or equal stems).")
+    ],
+    target: Annotated[Path, typer.Argument(help="True mask, or folder of true masks.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for scores.json, scores.csv and the page.")
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="Tolerance of boundary F and F1, in pixels.")] = 2.0,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare masks with truth: per image, mean over images, and pooled counts."""
+    from graven.api.evaluate import evaluate as run
+
+    console = Console(json_lines=json, quiet=quiet)
+    result = run(preds, target, out=out, tolerance_px=tolerance, overwrite=overwrite, monitor=console)
+    console.table(result.rows())

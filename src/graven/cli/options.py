@@ -1,0 +1,91 @@
+"""Options that several verbs share, with one wording and one meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graven.errors import UsageError
+
+__all__ = ["Config", "Json", "Length", "Model", "Out", "Overwrite", "Quiet", "Roi", "Scale", "names"]
+
+
+def _load_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Take defaults from a YAML file; the command line wins."""
+    if path is None or context.resilient_parsing:
+        return path
+    import yaml
+
+    try:
+        settings: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"--config needs a readable YAML file, got {path}: {error}") from error
+    if not isinstance(settings, dict):
+        raise UsageError(
+            f"--config needs a YAML mapping of option names to values, got {type(settings).__name__} in {path}"
+        )
+    known = {parameter.name for parameter in context.command.params if parameter.name}
+    given = {str(key).replace("-", "_"): value for key, value in settings.items()}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise UsageError(
+            f"{path} names {', '.join(unknown)}, which {context.info_name} does not know; it knows {sorted(known)}"
+        )
+    context.default_map = {**(context.default_map or {}), **given}
+    return path
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="YAML file with option names as keys; the command line wins.",
+        is_eager=True,
+        callback=_load_config,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON lines instead of text.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Output folder; it appears whole or not at all.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output folder that graven wrote earlier.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="Name of a bundled model, or the path of a bundle.")]
+Scale = Annotated[str | None, typer.Option("--scale", help="Size of a pixel, for example 0.05mm/px.")]
+Length = Annotated[
+    str | None, typer.Option("--length", help='Scale by a known length between two pixels: "x1,y1:x2,y2=1200mm".')
+]
+Roi = Annotated[
+    str | None, typer.Option("--roi", help="Limit the work to a polygon: WKT, or a GeoJSON or GeoPackage file.")
+]
+
+
+def names(text: str | None, choices: tuple[str, ...], option: str) -> tuple[str, ...]:
+    """Split a comma-separated option and check every name.
+
+    Parameters
+    ----------
+    text : str or None
+        As typed; None means all choices.
+    choices : tuple of str
+        What may be named.
+    option : str
+        For the message.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `choices`.
+
+    Raises
+    ------
+    UsageError
+        If a name is not a choice.
+    """
+    if text is None:
+        return choices
+    asked = [name.strip() for name in text.split(",") if name.strip()]
+    wrong = [name for name in asked if name not in choices]
+    if wrong or not asked:
+        raise UsageError(f"{option} takes any of {','.join(choices)}, got {text!r}")
+    return tuple(name for name in choices if name in asked)

@@ -1,0 +1,36 @@
+"""``graven reproduce``: a paper's tables and figures on the data at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graven.cli.console import Console
+from graven.cli.options import Json, Out, Quiet
+
+__all__ = ["reproduce"]
+
+
+def reproduce(
+    study: Annotated[str, typer.Argument(help="begl.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of image and mask pairs; default is procedural panels.")
+    ] = None,
+    out: Out = None,
+    protocol: Annotated[str, typer.Option(help="small (quarter width, two cores) or full (as published).")] = "small",
+    seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of every run; default is the protocol's.")] = None,
+    resume: Annotated[bool, typer.Option(help="Keep finished runs of the output folder.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the compared losses under one protocol and write table and figures beside the published values."""
+    from graven.api.reproduce import reproduce as run
+
+    console = Console(json_lines=json, quiet=quiet)
+    result = run(
+        study, data=data, out=out, protocol=protocol, n_seeds=seeds, epochs=epochs, resume=resume, monitor=console
+    )
+    console.result(result.summary(), **result.facts())

@@ -1,0 +1,37 @@
+"""Values that the stages hand to one another: frozen, NumPy only."""
+
+from __future__ import annotations
+
+from graven.types.labels import NODATA, PETROGLYPH_CLASSES, ClassDefinition, ClassTable
+from graven.types.model import Engine, Method, ModelSpec, Normalisation, PrepareStep
+from graven.types.provenance import Provenance, Step
+from graven.types.raster import Affine6, Frame, Georeference, PixelSize, Raster, ScaleSource, raster_from_array
+from graven.types.traces import Measure, Ring, Trace, trace_uid
+from graven.types.window import TileGrid, Window
+
+__all__ = [
+    "NODATA",
+    "PETROGLYPH_CLASSES",
+    "Affine6",
+    "ClassDefinition",
+    "ClassTable",
+    "Engine",
+    "Frame",
+    "Georeference",
+    "Measure",
+    "Method",
+    "ModelSpec",
+    "Normalisation",
+    "PixelSize",
+    "PrepareStep",
+    "Provenance",
+    "Raster",
+    "Ring",
+    "ScaleSource",
+    "Step",
+    "TileGrid",
+    "Trace",
+    "Window",
+    "raster_from_array",
+    "trace_uid",
+]

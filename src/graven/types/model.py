@@ -1,0 +1,121 @@
+"""What a model bundle says about itself, and the protocol of what runs it.
+
+The same values drive training, prediction and the workbench, so a model can never be run with the wrong preparation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from graven.types.labels import ClassTable
+
+__all__ = ["Engine", "Method", "ModelSpec", "Normalisation", "PrepareStep"]
+
+Method = Literal["petroglyph", "engraving", "condition", "relief"]
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """Standardisation inside the network graph: ``(value - mean) / std`` per band, values in 0 to 255."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareStep:
+    """One step of the preparation chain, by name, with its options.
+
+    Attributes
+    ----------
+    name : str
+        ``rotation``, ``reversal`` or ``clahe``; what each does stands in `graven.prepare`.
+    options : dict
+        JSON-ready options of the step.
+    """
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Everything needed to run one network correctly.
+
+    Attributes
+    ----------
+    name, version : str
+        As ``graven models list`` prints them.
+    method : str
+        One of the four methods.
+    role : {"segment", "gate"}
+        What the network answers: a probability per pixel, or one per tile.
+    network : str
+        Name in the table of `graven.nets`.
+    network_options : dict
+        Its arguments.
+    classes : ClassTable
+        Classes of the output bands, in order.
+    bands : tuple of str
+        Meaning of the input bands, ``("red", "green", "blue")``.
+    pixel_size_mm : float or None
+        Scale it was trained at; None for a network that has none.
+    tile_px, overlap_px : int
+        Network input and shared border.
+    normalisation : Normalisation
+        Standardisation that the graph applies to values in 0 to 255.
+    prepare : tuple of PrepareStep
+        Chain before the network, in order.
+    threshold : float, 0 to 1
+        A pixel (or tile) is positive at or above it.
+    min_object_mm2 : float
+        Objects below this area are dropped; 0 keeps all.
+    companions : dict of str to str
+        Other bundles that the method needs, by role (``{"gate": "petroglyph-gate"}``).
+    sha256 : str
+        Hash of ``model.onnx``.
+    """
+
+    name: str
+    version: str
+    method: Method
+    role: Literal["segment", "gate"]
+    network: str
+    network_options: dict[str, Any]
+    classes: ClassTable
+    bands: tuple[str, ...]
+    pixel_size_mm: float | None
+    tile_px: int
+    overlap_px: int
+    normalisation: Normalisation
+    prepare: tuple[PrepareStep, ...]
+    threshold: float
+    min_object_mm2: float
+    companions: dict[str, str]
+    sha256: str
+
+
+class Engine(Protocol):
+    """What runs a network: called with prepared pixels, answers with probabilities."""
+
+    name: str
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict a batch.
+
+        Parameters
+        ----------
+        batch : ndarray of shape (N, C, H, W), float32, 0 to 255
+            Prepared pixels, not yet standardised (the graph does that).
+
+        Returns
+        -------
+        ndarray of shape (N, K, H, W) or (N, K), float32, 0 to 1
+            Probabilities per class and pixel, or per class for a gate.
+        """
+        ...
