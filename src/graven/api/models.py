@@ -1,0 +1,122 @@
+"""Model bundles: what is installed, what it is, whether it is whole, and its export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graven.errors import UsageError
+from graven.io.bundle import list_bundles, read_bundle, verify_bundle
+from graven.io.model_json import spec_to_json
+from graven.io.strictjson import parse_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["export", "models", "show", "verify"]
+
+EXPORTS = ("deepness",)
+
+
+def models() -> list[dict[str, Any]]:
+    """List the models that come with graven.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``version``, ``method``, ``role``, ``pixel_size_mm``, ``size_mib`` and ``sha256`` (first 12 digits).
+    """
+    rows = []
+    for name in list_bundles():
+        bundle = read_bundle(name)
+        spec = bundle.spec
+        rows.append(
+            {
+                "name": spec.name,
+                "version": spec.version,
+                "method": spec.method,
+                "role": spec.role,
+                "pixel_size_mm": spec.pixel_size_mm,
+                "size_mib": round(bundle.model_path.stat().st_size / 2**20, 2),
+                "sha256": spec.sha256[:12],
+            }
+        )
+    return rows
+
+
+def show(name: str) -> tuple[str, dict[str, Any]]:
+    """Give a model's card and settings.
+
+    Parameters
+    ----------
+    name : str
+        Name of a bundled model, or the path of a bundle.
+
+    Returns
+    -------
+    text : str
+        The model card.
+    facts : dict
+        Everything in ``model.json``.
+    """
+    bundle = read_bundle(name)
+    return bundle.card, parse_json(spec_to_json(bundle.spec), name="model.json")
+
+
+def verify(name: str | None = None) -> list[dict[str, Any]]:
+    """Check hashes, schema, network and stored answer of models.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name or path of one bundle; default is all that come with graven.
+
+    Returns
+    -------
+    list of dict
+        ``model`` and ``check``, one row per check that was passed.
+
+    Raises
+    ------
+    DataError
+        At the first check that fails.
+    """
+    from graven.predict.engines import load_engine
+
+    names = [name] if name is not None else list(list_bundles())
+    rows = []
+    for entry in names:
+        result = verify_bundle(read_bundle(entry), load_engine=load_engine)
+        rows.extend({"model": entry, "check": check} for check in result.checks)
+    return rows
+
+
+def export(name: str, *, to: str, out: Path) -> Path:
+    """Write a model in another tool's format.
+
+    Parameters
+    ----------
+    name : str
+        Name or path of a bundle.
+    to : {"deepness"}
+        The format.
+    out : Path
+        File to write.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UsageError
+        If the format is unknown.
+    DataError
+        If the tool cannot prepare the input as the model needs it; the reason is given.
+    """
+    if to not in EXPORTS:
+        raise UsageError(f"--to takes {' or '.join(EXPORTS)}, got {to!r}")
+    from graven.io.deepness import export_deepness
+
+    export_deepness(read_bundle(name), out)
+    return out

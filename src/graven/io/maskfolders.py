@@ -1,0 +1,167 @@
+"""Data sets whose truth is a raster: folders of image and mask pairs, and the 3D-Pitoti benchmark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graven.errors import DataError, MismatchError
+from graven.io.images import open_raster
+from graven.types.dataset import LabelledImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["list_mask_folders", "list_pitoti", "read_binary_mask"]
+
+IMAGE_SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg"}
+MASK_FOLDERS = ("masks", "mask", "label", "labels", "gt")
+IMAGE_FOLDERS = ("images", "image", "img")
+PITOTI_TRUTH = "_gt.tif"
+PITOTI_VALID = ".d_mask.png"
+
+
+def read_binary_mask(path: Path, *, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
+    """Read a mask that has two values, 0 and one other.
+
+    Parameters
+    ----------
+    path : Path
+        Raster; only its first band may differ from 0, or all bands are equal.
+    size : tuple of int, optional
+        ``(height, width)`` that it must have.
+
+    Returns
+    -------
+    ndarray of shape (H, W), bool
+        True where the value is not 0.
+
+    Raises
+    ------
+    MismatchError
+        If the size differs; both are shown.
+    DataError
+        If there are more than two values: a photograph, a class raster or a lossy mask was given.
+    """
+    raster = open_raster(path)
+    if size is not None and (raster.height, raster.width) != size:
+        raise MismatchError(
+            f"{path.name} has {raster.height} x {raster.width} px, but its image has {size[0]} x {size[1]}"
+        )
+    pixels = raster.read()
+    values = np.unique(pixels[0])
+    if len(values) > 2 or (len(values) == 2 and values[0] != 0) or not (pixels == pixels[:1]).all():
+        raise DataError(
+            f"{path.name} must be a mask of 0 and one other value, found {len(values)} values up to {values[-1]}"
+        )
+    return np.asarray(pixels[0] != 0)
+
+
+def list_mask_folders(folder: Path) -> list[LabelledImage]:
+    """List image and mask pairs with equal stems.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds a folder of images (``images``, ``image`` or ``img``) and one of masks (``masks``, ``mask``, ``label``,
+        ``labels`` or ``gt``).
+
+    Returns
+    -------
+    list of LabelledImage
+        Sorted by name; each image is its own group.
+
+    Raises
+    ------
+    DataError
+        If a folder is missing, a stem repeats, or an image and mask have no partner.
+    """
+    images = _by_stem(_first_folder(folder, IMAGE_FOLDERS))
+    masks = _by_stem(_first_folder(folder, MASK_FOLDERS))
+    alone = sorted(set(images) ^ set(masks))
+    if alone:
+        raise DataError(
+            f"{folder} has {len(alone)} files without a partner, the first is {alone[0]!r}; stems must be equal"
+        )
+    if not images:
+        raise DataError(f"{folder} holds no images")
+    return [
+        LabelledImage(name=stem, group=stem, image_path=images[stem], read_target=_reader(masks[stem]))
+        for stem in sorted(images)
+    ]
+
+
+def list_pitoti(folder: Path) -> list[LabelledImage]:
+    """List the panels of 3D-Pitoti as its authors distribute it.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``<name>_gt.tif`` and, for each, ``<name>.d_mask.png`` and one image whose name begins with ``<name>``.
+
+    Returns
+    -------
+    list of LabelledImage
+        Sorted by name; each panel is its own group.
+
+    Raises
+    ------
+    DataError
+        If no panel is found, or a panel has no valid mask or not exactly one image.
+
+    References
+    ----------
+    .. [1] Poier et al., The 3D-Pitoti Dataset: A Dataset for High-Resolution 3D Surface Segmentation, CBMI 2017; file
+       names as in the evaluation scripts of its authors.
+    """
+    items = []
+    truths = sorted(folder.rglob(f"*{PITOTI_TRUTH}"))
+    for truth in truths:
+        name = truth.name.removesuffix(PITOTI_TRUTH)
+        valid = truth.with_name(name + PITOTI_VALID)
+        if not valid.is_file():
+            raise DataError(f"the panel {name!r} has no valid mask; expected {valid.name} beside {truth.name}")
+        images = [
+            path
+            for path in sorted(truth.parent.glob(f"{name}[._-]*"))
+            if path.suffix.lower() in IMAGE_SUFFIXES and path not in (truth, valid)
+        ]
+        if len(images) != 1:
+            listed = ", ".join(path.name for path in images) or "none"
+            raise DataError(f"the panel {name!r} needs exactly one image beside {truth.name}, found {listed}")
+        items.append(
+            LabelledImage(
+                name=name, group=name, image_path=images[0], read_target=_reader(truth), read_valid=_reader(valid)
+            )
+        )
+    if not items:
+        raise DataError(f"{folder} holds no 3D-Pitoti panels (*{PITOTI_TRUTH})")
+    return items
+
+
+def _reader(path: Path) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
+    def read(size: tuple[int, int]) -> NDArray[np.bool_]:
+        return read_binary_mask(path, size=size)
+
+    return read
+
+
+def _first_folder(folder: Path, names: tuple[str, ...]) -> Path:
+    for name in names:
+        if (folder / name).is_dir():
+            return folder / name
+    raise DataError(f"{folder} must hold a folder named {' or '.join(names)}")
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            if path.stem in found:
+                raise DataError(f"{folder} holds {found[path.stem].name} and {path.name}: stems must be unique")
+            found[path.stem] = path
+    return found

@@ -1,0 +1,170 @@
+"""LabelMe, COCO and mask folders: what others wrote is read, what we write others read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from graven.errors import DataError, MismatchError
+from graven.io.coco import list_coco, write_coco
+from graven.io.labelme import list_labelme, read_labelme, write_labelme
+from graven.io.maskfolders import list_mask_folders, list_pitoti, read_binary_mask
+from graven.types import PETROGLYPH_CLASSES, Trace
+
+SIZE = (20, 30)
+
+
+def _ring(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]], float)
+
+
+def _traces() -> list[Trace]:
+    simple = Trace("a" * 32, 1, 1, ((_ring(2, 3, 8, 9),),), (), 0.9)
+    holed = Trace("b" * 32, 2, 1, ((_ring(10, 5, 25, 18), _ring(14, 8, 18, 12)), (_ring(26, 1, 29, 4),)), (), 0.7)
+    return [simple, holed]
+
+
+def _expected() -> np.ndarray:
+    mask = np.zeros(SIZE, bool)
+    mask[3:9, 2:8] = True
+    mask[5:18, 10:25] = True
+    mask[8:12, 14:18] = False
+    mask[1:4, 26:29] = True
+    return mask
+
+
+def _image(path: Path) -> None:
+    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(path)
+
+
+def test_labelme_keeps_holes_and_parts(tmp_path: Path) -> None:
+    target = tmp_path / "panel.json"
+    write_labelme(target, _traces(), classes=PETROGLYPH_CLASSES, image_path="panel.png", height=20, width=30)
+    _image(tmp_path / "panel.png")
+    (item,) = list_labelme(tmp_path)
+    assert item.image_path.name == "panel.png"
+    np.testing.assert_array_equal(item.read_target(SIZE), _expected())
+
+
+def test_labelme_files_state_what_version_7_demands(tmp_path: Path) -> None:
+    target = tmp_path / "panel.json"
+    write_labelme(target, _traces(), classes=PETROGLYPH_CLASSES, image_path="panel.png", height=20, width=30)
+    document = json.loads(target.read_text(encoding="utf-8"))
+    assert (document["imageHeight"], document["imageWidth"], document["imageData"]) == (20, 30, None)
+    assert [shape["shape_type"] for shape in document["shapes"]] == ["polygon", "mask", "polygon"]
+    assert document["shapes"][1]["points"] == [[10, 5], [24, 17]]  # inclusive corner pixels
+    assert [shape["group_id"] for shape in document["shapes"]] == [None, 2, 2]
+
+
+def test_labelme_kinds_by_hand(tmp_path: Path) -> None:
+    shapes = [
+        {"label": "pecked", "points": [[1, 1], [4, 3]], "shape_type": "rectangle"},
+        {"label": "pecked", "points": [[6, 6], [9, 6], [9, 9]], "shape_type": "linestrip"},
+        {"label": "other", "points": [[20.5, 10.5], [22.5, 10.5]], "shape_type": "circle"},
+    ]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"shapes": shapes}), encoding="utf-8")
+    mask = read_labelme(path, size=SIZE, labels=frozenset({"pecked"}))
+    assert mask[1:3, 1:4].all()
+    assert mask[6, 6:9].all()
+    assert mask[6:9, 9].all()
+    assert not mask[:, 15:].any()
+    assert 9 <= read_labelme(path, size=SIZE, labels=frozenset({"other"})).sum() <= 14  # radius 2: pi * 4 = 12.6
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        ({"points": [[1, 1], [2, 2]], "shape_type": "polygon"}, "needs 3 points"),
+        ({"points": [[1, "x"]], "shape_type": "point"}, "pairs of numbers"),
+        ({"points": [[1, 1], [1e9, 2]], "shape_type": "line"}, "near the image"),
+        ({"points": [[0, 0], [3, 3]], "shape_type": "mask", "mask": "no"}, "PNG in base64"),
+        ({"points": [[0, 0], [300, 3]], "shape_type": "rectangle"}, "near the image"),
+        ({"points": [[0, 0]], "shape_type": "heart"}, "unknown kind"),
+    ],
+)
+def test_malformed_shapes_are_named(tmp_path: Path, shape: dict[str, object], reason: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"shapes": [shape]}), encoding="utf-8")
+    with pytest.raises(DataError, match=f"shape 1 of a.json .*{reason}"):
+        read_labelme(path, size=SIZE)
+
+
+def test_labelme_of_another_image_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"shapes": [], "imageHeight": 21, "imageWidth": 30}), encoding="utf-8")
+    with pytest.raises(MismatchError, match="21 x 30 px, but it has 20 x 30"):
+        read_labelme(path, size=SIZE)
+
+
+def test_coco_keeps_holes_and_parts(tmp_path: Path) -> None:
+    _image(tmp_path / "panel.png")
+    target = tmp_path / "coco.json"
+    write_coco(
+        target, _traces(), classes=PETROGLYPH_CLASSES, file_name="panel.png", height=20, width=30, pixel_size=None
+    )
+    (item,) = list_coco(tmp_path)
+    np.testing.assert_array_equal(item.read_target(SIZE), _expected())
+    annotations = json.loads(target.read_text(encoding="utf-8"))["annotations"]
+    assert [annotation["area"] for annotation in annotations] == [36.0, 195.0 - 16 + 9]
+    assert annotations[0]["bbox"] == [2, 3, 6, 6]
+
+
+def test_coco_names_that_lead_outside_are_refused(tmp_path: Path) -> None:
+    inside = tmp_path / "set"
+    inside.mkdir()
+    _image(tmp_path / "secret.png")
+    document = {"images": [{"id": 1, "file_name": "../secret.png"}], "annotations": []}
+    (inside / "coco.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(DataError, match="leads outside"):
+        list_coco(inside)
+
+
+def test_mask_folders_need_partners(tmp_path: Path) -> None:
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    _image(tmp_path / "images" / "a.png")
+    with pytest.raises(DataError, match="1 files without a partner, the first is 'a'"):
+        list_mask_folders(tmp_path)
+    Image.fromarray(np.where(_expected(), 255, 0).astype(np.uint8)).save(tmp_path / "masks" / "a.png")
+    (item,) = list_mask_folders(tmp_path)
+    np.testing.assert_array_equal(item.read_target(SIZE), _expected())
+    with pytest.raises(MismatchError, match="20 x 30 px, but its image has 5 x 5"):
+        item.read_target((5, 5))
+
+
+def test_a_photograph_is_not_a_mask(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.arange(200, dtype=np.uint8).reshape(10, 20)).save(path)
+    with pytest.raises(DataError, match="0 and one other value, found 200 values"):
+        read_binary_mask(path)
+
+
+def test_pitoti_as_its_authors_distribute_it(tmp_path: Path) -> None:
+    Image.fromarray(np.where(_expected(), 255, 0).astype(np.uint8)).save(tmp_path / "Seradina_1_gt.tif")
+    valid = np.ones(SIZE, bool)
+    valid[:, :3] = False
+    Image.fromarray(np.where(valid, 255, 0).astype(np.uint8)).save(tmp_path / "Seradina_1.d_mask.png")
+    _image(tmp_path / "Seradina_1.png")
+    (item,) = list_pitoti(tmp_path)
+    assert (item.name, item.image_path.name) == ("Seradina_1", "Seradina_1.png")
+    assert item.read_valid is not None
+    np.testing.assert_array_equal(item.read_valid(SIZE), valid)
+    np.testing.assert_array_equal(item.read_target(SIZE), _expected())
+
+
+def test_pitoti_without_an_image_says_what_is_missing(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros(SIZE, np.uint8)).save(tmp_path / "P_gt.tif")
+    Image.fromarray(np.zeros(SIZE, np.uint8)).save(tmp_path / "P.d_mask.png")
+    with pytest.raises(DataError, match="'P' needs exactly one image"):
+        list_pitoti(tmp_path)
+
+
+def test_empty_folders_are_refused(tmp_path: Path) -> None:
+    for read in (list_labelme, list_coco, list_pitoti, list_mask_folders):
+        with pytest.raises(DataError):
+            read(tmp_path)
