@@ -47,7 +47,7 @@ def read_binary_mask(path: Path, *, size: tuple[int, int] | None = None) -> NDAr
     DataError
         If there are more than two values: a photograph, a class raster or a lossy mask was given.
     """
-    raster = open_raster(path)
+    raster = open_raster(path, palette="index", hash_source=False)
     if size is not None and (raster.height, raster.width) != size:
         raise MismatchError(
             f"{path.name} has {raster.height} x {raster.width} px, but its image has {size[0]} x {size[1]}"

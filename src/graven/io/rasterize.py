@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graven.io.gdalenv import load_rasterio
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,12 +36,12 @@ def rasterize_geometries(
     ndarray of shape (H, W), bool
         True inside any geometry; parts beyond the image are cut off.
     """
-    from rasterio.features import rasterize
-    from rasterio.transform import IDENTITY
-
+    rasterio = load_rasterio()
     mask = np.zeros((height, width), np.uint8)
     for geometries, all_touched in ((areas, False), (lines, True)):
         wanted = [geometry for geometry in geometries if not geometry.is_empty]
         if wanted:
-            rasterize(((geometry, 1) for geometry in wanted), out=mask, transform=IDENTITY, all_touched=all_touched)
+            shapes = [(geometry, 1) for geometry in wanted]
+            identity = rasterio.Affine.identity()
+            rasterio.features.rasterize(shapes, out=mask, transform=identity, all_touched=all_touched)
     return mask.astype(bool)

@@ -1,0 +1,157 @@
+"""``graven enhance``: one step of the preparation on its own, or a picture that helps the eye."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graven.api.monitor import SILENT, Monitor
+from graven.errors import DataError, UsageError
+from graven.io.geotiff import write_image_cog
+from graven.io.images import open_raster
+from graven.prepare.bands import bands_view
+from graven.prepare.clahe import clahe_view
+from graven.prepare.dstretch import SPACES, dstretch_statistics, dstretch_view
+from graven.prepare.reversal import reversal_view
+from graven.prepare.rotation import correction_affine, estimate_rotation
+from graven.prepare.views import affine_view
+from graven.types import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from graven.types import Raster
+
+__all__ = ["METHODS", "Enhanced", "enhance"]
+
+BLOCK_ROWS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Enhanced:
+    """What `enhance` left.
+
+    Attributes
+    ----------
+    path : Path
+        The picture; its name carries the parameters.
+    note : str
+        What was found or done, one sentence, or empty.
+    """
+
+    path: Path
+    note: str
+
+
+def _rotation(raster: Raster) -> tuple[Raster, str, str]:
+    estimate = estimate_rotation(raster)
+    if not estimate.applied:
+        return raster, "ROTATION_A0", f"nothing to correct: {estimate.reason}"
+    matrix, height, width = correction_affine(raster.height, raster.width, estimate.skew_deg)
+    return affine_view(raster, matrix, height, width), f"ROTATION_A{estimate.skew_deg:.1f}", estimate.reason
+
+
+def _clahe(raster: Raster) -> tuple[Raster, str, str]:
+    return clahe_view(_three_bands(raster)), "CLAHE_L2_C64", ""
+
+
+def _reversal(raster: Raster) -> tuple[Raster, str, str]:
+    return reversal_view(raster), "REVERSAL", ""
+
+
+METHODS: dict[str, Callable[[Raster], tuple[Raster, str, str]]] = {
+    "rotation": _rotation,
+    "clahe": _clahe,
+    "reversal": _reversal,
+}
+"""Methods without options; ``dstretch`` has two and stands apart."""
+
+
+def enhance(
+    image: str | Path,
+    *,
+    method: str,
+    out: str | Path | None = None,
+    space: str = "yds",
+    strength: float = 15.0,
+    overwrite: bool = False,
+    monitor: Monitor = SILENT,
+) -> Enhanced:
+    """Enhance an image and keep its frame.
+
+    Parameters
+    ----------
+    image : str or Path
+        The image; it is never altered.
+    method : {"rotation", "clahe", "reversal", "dstretch"}
+        What to do.
+    out : str or Path, optional
+        Folder for the result; default is here.
+    space : str
+        Colour space of ``dstretch``, a key of `graven.prepare.dstretch.SPACES`.
+    strength : float
+        Contrast of ``dstretch``.
+    overwrite : bool
+        Replace an earlier result of the same name.
+    monitor : Monitor
+        Hears progress.
+
+    Returns
+    -------
+    Enhanced
+        Where the picture is.
+
+    Raises
+    ------
+    UsageError
+        If the method or colour space is unknown, or the result exists.
+    DataError
+        If the image is refused or does not suit the method.
+    """
+    if method != "dstretch" and method not in METHODS:
+        raise UsageError(f"--with takes {', '.join([*METHODS, 'dstretch'])}, got {method!r}")
+    if method == "dstretch" and space.lower() not in SPACES:
+        raise UsageError(f"--space takes {', '.join(SPACES)}, got {space!r}")
+    raster = open_raster(image)
+    if method == "dstretch":
+        colours = _three_bands(raster)
+        statistics = dstretch_statistics(colours, space=space.lower())
+        view, label = dstretch_view(colours, statistics, strength=strength), f"DSTRETCH_{space.upper()}_S{strength:g}"
+        note = ""
+    else:
+        view, label, note = METHODS[method](raster)
+    folder = Path(out) if out is not None else Path()
+    target = folder / f"{raster.name}_{label}.tif"
+    if target.exists() and not overwrite:
+        raise UsageError(f"{target} exists; give --overwrite to replace it")
+    folder.mkdir(parents=True, exist_ok=True)
+    with monitor.progress(f"{method} of {raster.name}") as report:
+        write_image_cog(
+            target,
+            _rows(view, report),
+            height=view.height,
+            width=view.width,
+            n_bands=view.n_bands,
+            dtype=view.dtype,
+            georeference=view.georeference,
+            pixel_size=view.pixel_size,
+            tags={"GRAVEN_ENHANCED": label, "GRAVEN_SOURCE_SHA256": raster.source_sha256 or ""},
+        )
+    return Enhanced(target, note)
+
+
+def _three_bands(raster: Raster) -> Raster:
+    if raster.n_bands < 3 and raster.n_bands != 1:
+        raise DataError(f"{raster.name} has {raster.n_bands} bands; colours need 3, grey needs 1")
+    return bands_view(raster, n_bands=3)[0]
+
+
+def _rows(view: Raster, report: Callable[[int, int], None]) -> Iterator[tuple[Window, NDArray[np.generic]]]:
+    for row in range(0, view.height, BLOCK_ROWS):
+        window = Window(row, 0, min(BLOCK_ROWS, view.height - row), view.width)
+        yield window, view.read(window)
+        report(window.row_end, view.height)

@@ -1,0 +1,265 @@
+"""``graven prepare``: a labelled data set → patches on disk, with all patches of a panel on one side of the split."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from graven._version import __version__
+from graven.api.monitor import SILENT, Monitor
+from graven.errors import DataError, InputError, UsageError
+from graven.io.coco import list_coco
+from graven.io.folders import OutputFolder
+from graven.io.fs import write_bytes_atomic, write_text_atomic
+from graven.io.images import open_raster
+from graven.io.labelme import list_labelme
+from graven.io.maskfolders import list_mask_folders, list_pitoti
+from graven.prepare.splits import split_groups, split_random_patches
+from graven.types import TileGrid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from graven.types.dataset import LabelledImage
+
+__all__ = ["LAYOUTS", "Prepared", "prepare"]
+
+LAYOUTS: dict[str, Callable[[Path], list[LabelledImage]]] = {
+    "pitoti": list_pitoti,
+    "folders": list_mask_folders,
+    "labelme": list_labelme,
+    "coco": list_coco,
+}
+"""Known layouts, in the order in which ``auto`` tries them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One patch, before it is written."""
+
+    name: str
+    group: str
+    row: int
+    col: int
+    image: NDArray[np.uint8]
+    target: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What `prepare` left.
+
+    Attributes
+    ----------
+    path : Path
+        Output folder with ``train``, ``val`` and ``test``, each with ``images``, ``masks`` and ``valid``.
+    layout : str
+        The layout that was read.
+    counts : dict of str to int
+        Patches per side of the split.
+    n_groups : int
+        Panels in all.
+    leaky : bool
+        Whether patches were split at random.
+    """
+
+    path: Path
+    layout: str
+    counts: dict[str, int]
+    n_groups: int
+    leaky: bool
+
+    def summary(self) -> str:
+        """Say it in one line."""
+        sides = ", ".join(f"{count} {side}" for side, count in self.counts.items())
+        warning = "; patches of one panel stand on both sides, scores will be too good" if self.leaky else ""
+        return f"{self.path}: {sides} patches from {self.n_groups} panels ({self.layout}){warning}"
+
+    def facts(self) -> dict[str, Any]:
+        """Give the same as a dictionary."""
+        return {"path": str(self.path), "layout": self.layout, "patches": self.counts, "leaky": self.leaky}
+
+
+def prepare(
+    dataset: str | Path,
+    *,
+    layout: str = "auto",
+    out: str | Path | None = None,
+    patch_px: int = 512,
+    seed: int = 0,
+    test_share: float = 0.1,
+    val_share: float = 0.1,
+    leaky: bool = False,
+    overwrite: bool = False,
+    monitor: Monitor = SILENT,
+) -> Prepared:
+    """Cut a labelled data set into patches with leakage-safe splits.
+
+    Parameters
+    ----------
+    dataset : str or Path
+        Folder of the data set.
+    layout : {"auto", "pitoti", "folders", "labelme", "coco"}
+        How labels lie; ``auto`` takes the first that fits.
+    out : str or Path, optional
+        Output folder; default is ``<dataset>-patches`` here.
+    patch_px : int
+        Side of a patch; border patches are mirrored and marked invalid there.
+    seed : int
+        Of the split.
+    test_share, val_share : float, 0 to 1
+        Shares of the groups that are held out.
+    leaky : bool
+        Split single patches at random, as the paper did; every table of such a run must say so.
+    overwrite : bool
+        Replace an earlier output.
+    monitor : Monitor
+        Hears progress.
+
+    Returns
+    -------
+    Prepared
+        Where the patches are and how many.
+
+    Raises
+    ------
+    DataError
+        If the folder fits no layout, or truth and image do not belong together.
+    UsageError
+        If the layout is unknown.
+    """
+    folder = Path(dataset)
+    if not folder.is_dir():
+        raise DataError(f"expected the folder of a data set, got {folder}, which is no folder")
+    if patch_px < 32:
+        raise InputError(f"a patch must have a side of at least 32 px, got {patch_px}")
+    layout, items = _list(folder, layout)
+    target = Path(out) if out is not None else Path(f"{folder.resolve().name}-patches")
+    groups = [item.group for item in items]
+    with OutputFolder(target, overwrite=overwrite) as output:
+        rows: list[dict[str, Any]] = []
+        with monitor.progress("cutting patches") as report:
+            if not leaky:
+                sides = split_groups(groups, val_share=val_share, test_share=test_share, seed=seed)
+                for side in ("train", "val", "test"):
+                    _make_folders(output.path / side)
+            for done, item in enumerate(items):
+                report(done, len(items))
+                for patch in _patches(item, patch_px):
+                    side = "train" if leaky else sides[item.group]
+                    rows.append(_write_patch(output.path, side, patch))
+            report(len(items), len(items))
+        if leaky:
+            _scatter(output.path, rows, val_share=val_share, test_share=test_share, seed=seed)
+        _write_tables(output.path, rows, layout=layout, patch_px=patch_px, seed=seed, leaky=leaky)
+        output.complete()
+    counts = {side: sum(row["split"] == side for row in rows) for side in ("train", "val", "test")}
+    return Prepared(target, layout, counts, len(set(groups)), leaky)
+
+
+def _list(folder: Path, layout: str) -> tuple[str, list[LabelledImage]]:
+    if layout in LAYOUTS:
+        return layout, LAYOUTS[layout](folder)
+    if layout != "auto":
+        raise UsageError(f"--as takes auto, {', '.join(LAYOUTS)}, got {layout!r}")
+    reasons = []
+    for name, read in LAYOUTS.items():
+        try:
+            return name, read(folder)
+        except DataError as error:
+            reasons.append(f"{name}: {error}")
+    raise DataError(f"{folder} fits no known layout; " + "; ".join(reasons))
+
+
+def _patches(item: LabelledImage, patch_px: int) -> Iterator[Patch]:
+    raster = open_raster(item.image_path, hash_source=False)
+    if raster.dtype != np.uint8:
+        raise DataError(f"{item.image_path.name} must have 8 bits per band to become patches, got {raster.dtype}")
+    size = (raster.height, raster.width)
+    target = item.read_target(size)
+    valid = raster.read_valid_padded() if item.read_valid is None else raster.read_valid_padded() & item.read_valid(size)
+    grid = TileGrid(raster.height, raster.width, tile_px=patch_px, overlap_px=0)
+    for _, _, window in grid.windows():
+        inside = window.intersection(grid.bounds)
+        patch_target = np.zeros((patch_px, patch_px), bool)
+        patch_valid = np.zeros((patch_px, patch_px), bool)
+        patch_target[: inside.height, : inside.width] = target[inside.slices()]
+        patch_valid[: inside.height, : inside.width] = valid[inside.slices()]
+        if not patch_valid.any():
+            continue
+        name = f"{item.name}_r{window.row:06d}_c{window.col:06d}"
+        image = raster.read(window)
+        yield Patch(name, item.group, window.row, window.col, image, patch_target & patch_valid, patch_valid)
+
+
+def _make_folders(side: Path) -> None:
+    for part in ("images", "masks", "valid"):
+        (side / part).mkdir(parents=True, exist_ok=True)
+
+
+def _write_patch(folder: Path, side: str, patch: Patch) -> dict[str, Any]:
+    _make_folders(folder / side)
+    image = np.ascontiguousarray(np.moveaxis(patch.image, 0, -1)[..., ::-1])
+    for part, pixels in (("images", image), ("masks", _bytes(patch.target)), ("valid", _bytes(patch.valid))):
+        encoded, data = cv2.imencode(".png", pixels)
+        if not encoded:
+            raise DataError(f"the patch {patch.name} of shape {pixels.shape} cannot be written as PNG")
+        write_bytes_atomic(folder / side / part / f"{patch.name}.png", data.tobytes())
+    known = int(patch.valid.sum())
+    return {
+        "name": patch.name,
+        "group": patch.group,
+        "split": side,
+        "row": patch.row,
+        "col": patch.col,
+        "valid_share": round(known / patch.valid.size, 6),
+        "target_share": round(float(patch.target.sum()) / known, 6),
+    }
+
+
+def _bytes(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.where(mask, 255, 0).astype(np.uint8)
+
+
+def _scatter(folder: Path, rows: list[dict[str, Any]], *, val_share: float, test_share: float, seed: int) -> None:
+    """Move single patches to other sides of the split, which leaks by design."""
+    names = [row["name"] for row in rows]
+    sides = split_random_patches(names, val_share=val_share, test_share=test_share, seed=seed, tiles_leak=True)
+    for row in rows:
+        row["split"] = side = sides[row["name"]]
+        if side != "train":
+            _make_folders(folder / side)
+            for part in ("images", "masks", "valid"):
+                source = folder / "train" / part / f"{row['name']}.png"
+                source.rename(folder / side / part / source.name)
+
+
+def _write_tables(
+    folder: Path, rows: list[dict[str, Any]], *, layout: str, patch_px: int, seed: int, leaky: bool
+) -> None:
+    if not rows:
+        raise DataError("the data set has no valid pixel; nothing was cut")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text_atomic(folder / "patches.csv", text.getvalue())
+    facts = {
+        "command": "prepare",
+        "graven": __version__,
+        "layout": layout,
+        "patch_px": patch_px,
+        "seed": seed,
+        "split_by": "patch (leaks)" if leaky else "group",
+    }
+    write_text_atomic(folder / "run.json", json.dumps(facts, indent=2) + "\n")

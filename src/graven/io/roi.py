@@ -1,0 +1,215 @@
+"""Region of interest: a polygon that limits the work, from WKT, GeoJSON or GeoPackage."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from shapely import affinity
+
+from graven.errors import DataError, InputError, MismatchError
+from graven.io.gate import check_path
+from graven.io.gdalenv import load_rasterio
+from graven.io.strictjson import read_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+
+    from graven.types.raster import Raster
+    from graven.types.window import Window
+
+__all__ = ["read_roi", "restrict"]
+
+_WKT_KINDS = ("POLYGON", "MULTIPOLYGON", "GEOMETRYCOLLECTION")
+_MAX_POINTS = 1_000_000
+_LON_LAT = ("urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:OGC::CRS84")
+
+
+def read_roi(text_or_path: str | Path, raster: Raster) -> BaseGeometry:
+    """Read a region of interest and bring it into the pixel frame of a raster.
+
+    Parameters
+    ----------
+    text_or_path : str or path
+        WKT of a polygon, or the name of a ``.geojson`` (``.json``), ``.px.geojson`` or ``.gpkg`` file. Coordinates are
+        those of the raster's frame if it is georeferenced, else pixels; ``.px.geojson`` is always in pixels.
+    raster : Raster
+        What the region is for.
+
+    Returns
+    -------
+    shapely geometry
+        Polygon or MultiPolygon, valid, in pixels from the outer corner of the top-left pixel. Several polygons of a
+        file are united.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or the text is neither WKT nor a file name.
+    DataError
+        If the file holds no polygon, or an invalid one.
+    MismatchError
+        If the CRS differs from that of the raster, or the region lies beside it; both sides are shown.
+    """
+    text = str(text_or_path)
+    in_pixels = raster.georeference is None
+    if text.lstrip().upper().startswith(_WKT_KINDS):
+        region = _from_wkt(text)
+    else:
+        path = check_path(text_or_path)
+        suffix = path.suffix.lower()
+        if suffix in (".geojson", ".json"):
+            in_pixels = in_pixels or path.name.lower().endswith(".px.geojson")
+            region = _from_geojson(path, raster)
+        elif suffix == ".gpkg":
+            region = _from_geopackage(path, raster)
+        else:
+            raise InputError(f"{path.name}: a region must be WKT, .geojson or .gpkg; convert it")
+    region = _polygons_of(region)
+    if not region.is_valid:
+        raise DataError(f"the region is not a valid polygon ({shapely.is_valid_reason(region)}); correct it")
+    if not in_pixels:
+        region = _to_pixels(region, raster)
+    frame = shapely.box(0, 0, raster.width, raster.height)
+    if region.intersection(frame).area == 0:
+        shown = ", ".join(f"{value:.1f}" for value in region.bounds)
+        raise MismatchError(
+            f"the region lies beside the image: in pixels it spans ({shown}), the image is {raster.width} x "
+            f"{raster.height} px; check whether it is in the coordinates of the image"
+        )
+    return region
+
+
+def restrict(raster: Raster, geometry: BaseGeometry) -> Raster:
+    """Limit a raster to a region: outside, the valid mask is False.
+
+    Parameters
+    ----------
+    raster : Raster
+        Any.
+    geometry : shapely geometry
+        Polygon or MultiPolygon in pixels, as from `read_roi`.
+
+    Returns
+    -------
+    Raster
+        The same pixels; a pixel is valid if it was and its centre lies in the region. Computed per window.
+
+    Examples
+    --------
+    >>> from graven.types import raster_from_array
+    >>> raster = restrict(raster_from_array(np.zeros((2, 3))), shapely.box(0.4, 0, 2, 1))
+    >>> raster.read_valid(raster.bounds).astype(int).tolist()
+    [[1, 1, 0], [0, 0, 0]]
+    """
+    shapely.prepare(geometry)
+
+    def read_valid(window: Window) -> NDArray[np.bool_]:
+        box = shapely.box(window.col, window.row, window.col_end, window.row_end)
+        if not geometry.intersects(box):
+            return np.zeros((window.height, window.width), bool)
+        valid = raster.read_valid(window)
+        return valid if geometry.covers(box) else valid & _inside(geometry, window)
+
+    return replace(raster, read_valid=read_valid)
+
+
+def _inside(geometry: BaseGeometry, window: Window) -> NDArray[np.bool_]:
+    rasterio = load_rasterio()
+    transform = rasterio.Affine.translation(window.col, window.row)
+    shape = (window.height, window.width)
+    burn = rasterio.features.rasterize
+    burned: NDArray[np.uint8] = burn(
+        [(geometry, 1)], out_shape=shape, transform=transform, dtype="uint8"
+    )
+    return burned > 0
+
+
+def _from_wkt(text: str) -> BaseGeometry:
+    try:
+        return shapely.from_wkt(text)
+    except shapely.GEOSException as error:
+        raise InputError(f"the region is not valid WKT ({' '.join(str(error).split())}); correct it") from error
+
+
+def _from_geojson(path: Path, raster: Raster) -> BaseGeometry:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise DataError(f"{path.name}: not a GeoJSON object; save the region as GeoJSON")
+    kind = content.get("type")
+    if kind == "FeatureCollection":
+        geometries = [feature.get("geometry") for feature in content.get("features", []) if isinstance(feature, dict)]
+    else:
+        geometries = [content.get("geometry") if kind == "Feature" else content]
+    member = content.get("crs")
+    name = member.get("properties", {}).get("name") if isinstance(member, dict) else None
+    if isinstance(name, str) and raster.georeference is not None and not path.name.lower().endswith(".px.geojson"):
+        _check_crs(path, "EPSG:4326" if name in _LON_LAT else name, raster)
+    try:
+        shapes = [shapely.from_geojson(json.dumps(geometry)) for geometry in geometries if geometry]
+    except shapely.GEOSException as error:
+        raise DataError(
+            f"{path.name}: not valid GeoJSON ({' '.join(str(error).split())[:80]}); save it again"
+        ) from error
+    return shapely.GeometryCollection(shapes)
+
+
+def _from_geopackage(path: Path, raster: Raster) -> BaseGeometry:
+    load_rasterio()  # our settings must stand before the other GDAL is loaded
+    import pyogrio
+    import pyogrio.errors
+
+    try:
+        meta, _, geometry, _ = pyogrio.raw.read(str(path), columns=[])
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
+        raise DataError(f"{path.name}: cannot be read as GeoPackage ({' '.join(str(error).split())[:80]})") from error
+    if meta["crs"] and raster.georeference is not None and raster.georeference.frame != "local":
+        _check_crs(path, meta["crs"], raster)
+    shapes = [shape for shape in shapely.from_wkb(geometry) if shape is not None]
+    return shapely.GeometryCollection(shapes)
+
+
+def _check_crs(path: Path, name: str, raster: Raster) -> None:
+    crs = load_rasterio().crs.CRS
+    georeference = raster.georeference
+    if georeference is None or georeference.crs_wkt is None:
+        return
+    theirs, ours = crs.from_user_input(name), crs.from_wkt(georeference.crs_wkt)
+    if theirs != ours:
+        raise MismatchError(
+            f"{path.name} is in {_short(theirs)}, the image in {_short(ours)}; reproject the region to that of the image"
+        )
+
+
+def _short(crs: Any) -> str:
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else str(crs.to_wkt()).split('"')[1]
+
+
+def _polygons_of(region: BaseGeometry) -> BaseGeometry:
+    parts = [part for part in shapely.get_parts(shapely.get_parts(region)) if part.geom_type == "Polygon"]
+    if not parts or all(part.is_empty for part in parts):
+        raise DataError("the region holds no polygon; draw it as an area")
+    if sum(shapely.get_num_coordinates(part) for part in parts) > _MAX_POINTS:
+        raise DataError(f"the region has more than {_MAX_POINTS} points; simplify it")
+    if any(not np.isfinite(shapely.get_coordinates(part)).all() for part in parts):
+        raise DataError("the region has coordinates that are not finite; correct it")
+    return parts[0] if len(parts) == 1 else shapely.union_all(parts)
+
+
+def _to_pixels(region: BaseGeometry, raster: Raster) -> BaseGeometry:
+    if raster.georeference is None:
+        return region
+    a, b, c, d, e, f = raster.georeference.affine
+    determinant = a * e - b * d
+    if determinant == 0:
+        raise DataError(f"{raster.name}: its affine describes no plane; georeference it again")
+    ia, ib, id_, ie = e / determinant, -b / determinant, -d / determinant, a / determinant
+    moved: BaseGeometry = affinity.affine_transform(region, [ia, ib, id_, ie, -(ia * c + ib * f), -(id_ * c + ie * f)])
+    return moved

@@ -1,0 +1,158 @@
+"""The one seam to the file system, and what its errors mean.
+
+All steps with which graven changes the file system go through `OPERATIONS`, so that a test can make the k-th of them
+fail. Libraries that write on their own (GDAL, SQLite) are judged afterwards: by their error, or by a full disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from graven.errors import DiskFull, GravenError, OutputError
+
+__all__ = ["OPERATIONS", "FileOperations", "as_resource_error", "free_bytes", "remove_quietly", "remove_strays"]
+
+_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL_WORDS = re.compile(r"no space left|disk quota|file too large|free disk space|disk is full", re.IGNORECASE)
+_FULL_BELOW_BYTES = 1 << 20
+_TEMPORARY = re.compile(r"\.graven-(\d+)-[A-Za-z0-9_]+\.tmp")
+
+
+class FileOperations:
+    """The calls that change the file system; a test substitutes one that fails at a chosen step."""
+
+    def make_temporary_folder(self, parent: Path) -> Path:
+        """Create a private folder with a fresh name, marked with the number of this process."""
+        return Path(tempfile.mkdtemp(prefix=f".graven-{os.getpid()}-", suffix=".tmp", dir=parent))
+
+    def make_folder(self, path: Path) -> None:
+        """Create one folder; it must not exist."""
+        path.mkdir()
+
+    def write_new(self, path: Path, data: bytes) -> None:
+        """Write a file that must not exist yet; closing is part of the step."""
+        with path.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+
+    def fsync(self, path: Path) -> None:
+        """Wait until the content of a file, or the entries of a folder, are on the device."""
+        if path.is_dir() and os.name == "nt":
+            return  # Windows cannot open a folder; it writes entries through on its own
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename, replacing a file of that name in one step."""
+        source.replace(target)
+
+    def remove_tree(self, path: Path) -> None:
+        """Remove a folder and what is in it."""
+        shutil.rmtree(path)
+
+
+OPERATIONS = FileOperations()
+
+
+def free_bytes(path: str | os.PathLike[str]) -> int:
+    """Tell how much an ordinary user can still write on the disk of a path.
+
+    Parameters
+    ----------
+    path : path
+        A file or folder; where it does not exist yet, its nearest existing parent counts.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def as_resource_error(error: Exception, target: Path) -> Exception:
+    """Translate what a writer raised into an error of ours, where it was the disk's fault.
+
+    Parameters
+    ----------
+    error : Exception
+        What came.
+    target : pathlib.Path
+        What was being written; still in its unchanged state.
+
+    Returns
+    -------
+    Exception
+        `DiskFull`, `OutputError`, or `error` itself where it speaks of something else.
+
+    Notes
+    -----
+    Raster and vector libraries report a full disk in their own words, or only as a file that does not verify; less than
+    1 MiB of free space at that moment is then taken as the reason.
+    """
+    if isinstance(error, GravenError) and not isinstance(error, OutputError):
+        return error
+    number = error.errno if isinstance(error, OSError) else None
+    chain: list[BaseException] = [error]
+    while chain[-1].__cause__ is not None and len(chain) < 10:
+        chain.append(chain[-1].__cause__)
+    full = number in _FULL_ERRNOS or any(_FULL_WORDS.search(str(link)) for link in chain)
+    if full or (number is None and _is_full(target)):
+        return DiskFull(f"{target}: the disk is full, the file was not changed; free some space and run again")
+    if isinstance(error, OSError):
+        reason = error.strerror or " ".join(str(error).split())
+        return OutputError(f"{target}: cannot be written ({reason}); check the folder and its permissions")
+    return error
+
+
+def _is_full(target: Path) -> bool:
+    try:
+        return free_bytes(target.parent) < _FULL_BELOW_BYTES
+    except OSError:
+        return False
+
+
+def remove_strays(parent: Path, *, even_of_living: bool = False) -> None:
+    """Remove temporary folders that killed processes left behind.
+
+    Parameters
+    ----------
+    parent : pathlib.Path
+        Folder to tidy.
+    even_of_living : bool
+        Also those whose process number is in use; only for a folder that is locked by this process.
+    """
+    for entry in parent.glob(".graven-*.tmp"):
+        match = _TEMPORARY.fullmatch(entry.name)
+        if match and entry.is_dir() and not entry.is_symlink() and (even_of_living or not _is_alive(int(match[1]))):
+            remove_quietly(entry)
+
+
+def remove_quietly(folder: Path) -> None:
+    """Tidy up; a folder that cannot be removed must not hide the error that led here."""
+    with contextlib.suppress(OSError):
+        OPERATIONS.remove_tree(folder)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":
+        return True  # os.kill would end the process there; left-overs are then removed by hand
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

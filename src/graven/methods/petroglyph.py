@@ -1,0 +1,409 @@
+"""Pecked figures on a rock panel: from pixels to numbered, measured figures.
+
+The recipe, in order: a working frame (upright, at the model's pixel size), reversal and CLAHE, tiles, a gate that drops
+tiles without pecking, the U-Net, blending, back to the original grid, threshold, figures. The network and its loss are
+those of the paper; the choices that it leaves open are named in ``docs/methods/petroglyph.md``.
+
+References
+----------
+.. [1] The boundary-enhancement-with-Gaussian-loss paper on the 3D-Pitoti data set; see ``docs/methods/petroglyph.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graven.errors import DataError, InputError, MismatchError
+from graven.io.rowstore import RowStore
+from graven.measure.components import find_components, read_runs
+from graven.measure.figures import trace_figures
+from graven.measure.totals import panel_totals
+from graven.predict.stream import Gate, PredictSummary, predict_raster
+from graven.prepare.affine import IDENTITY
+from graven.prepare.chain import PrepareChain
+from graven.prepare.frame import WorkingFrame, working_frame
+from graven.prepare.rotation import estimate_rotation
+from graven.prepare.views import bring_back
+from graven.types import NODATA, Provenance, Step, TileGrid, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from graven.types import Engine, Measure, ModelSpec, Raster, Trace
+
+__all__ = ["PetroglyphPlan", "PetroglyphRecord", "PetroglyphSettings", "Tracer", "plan", "trace"]
+
+BAND_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetroglyphSettings:
+    """What a user may choose; None takes what the model was made for.
+
+    Attributes
+    ----------
+    tile_px, overlap_px : int or None
+        Network input, and what neighbours share.
+    threshold : float, 0 to 1, or None
+        Probability from which a pixel counts as pecked.
+    min_object : float or None
+        Smaller figures are dropped: mm² where a scale is known, else px².
+    gate, rotation : bool
+        Whether the gate and the rotation correction take part.
+    force_scale : bool
+        Accept a pixel size more than four times off the model's.
+    """
+
+    tile_px: int | None = None
+    overlap_px: int | None = None
+    threshold: float | None = None
+    min_object: float | None = None
+    gate: bool = True
+    rotation: bool = True
+    force_scale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PetroglyphPlan:
+    """Everything decided before the first tile is predicted.
+
+    Attributes
+    ----------
+    raster : Raster
+        The input.
+    frame : WorkingFrame
+        Where prediction runs.
+    prepared : Raster
+        What the network sees, as a lazy view.
+    grid : TileGrid
+        Tiles over the working frame.
+    threshold : float, 0 to 1
+        As resolved.
+    min_area_px : float
+        Smallest figure, in pixels of the input.
+    notes : tuple of str
+        What a reader of the record must know.
+    """
+
+    raster: Raster
+    frame: WorkingFrame
+    prepared: Raster
+    grid: TileGrid
+    threshold: float
+    min_area_px: float
+    notes: tuple[str, ...]
+
+    @property
+    def step(self) -> int:
+        """Smallest byte of a probability that counts as pecked."""
+        return math.ceil(self.threshold * 255 - 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracer:
+    """A model that is ready to run.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        Its description.
+    engine : Engine
+        What runs it.
+    """
+
+    spec: ModelSpec
+    engine: Engine
+
+
+@dataclass(frozen=True, slots=True)
+class PetroglyphRecord:
+    """The result, still as readers: nothing large is held in memory.
+
+    Attributes
+    ----------
+    plan : PetroglyphPlan
+        What was decided.
+    prob : Raster
+        uint8, probability times 255, on the grid of the input; 0 where the input is invalid.
+    read_mask : callable
+        ``read_mask(window) -> (h, w)`` uint8: 0, 1 or 255 where nothing is known.
+    traces : tuple of Trace
+        Figures in reading order.
+    totals : dict of str to Measure
+        Over the panel.
+    summary : PredictSummary
+        What the gate saved.
+    provenance : Provenance
+        Steps, oldest first.
+    """
+
+    plan: PetroglyphPlan
+    prob: Raster
+    read_mask: Callable[[Window], NDArray[np.uint8]]
+    traces: tuple[Trace, ...]
+    totals: dict[str, Measure]
+    summary: PredictSummary
+    provenance: Provenance
+
+    def mask_blocks(self) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
+        """Yield the class raster in bands."""
+        for window in _bands(self.plan.raster):
+            yield window, self.read_mask(window)
+
+    def prob_blocks(self) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
+        """Yield the probability raster in bands of shape (1, h, w)."""
+        for window in _bands(self.plan.raster):
+            yield window, self.prob.read(window)
+
+
+def plan(raster: Raster, spec: ModelSpec, settings: PetroglyphSettings) -> PetroglyphPlan:
+    """Decide frame, preparation, tiles and thresholds.
+
+    Parameters
+    ----------
+    raster : Raster
+        The panel.
+    spec : ModelSpec
+        Of the segmenter.
+    settings : PetroglyphSettings
+        What the user chose.
+
+    Returns
+    -------
+    PetroglyphPlan
+        Nothing of it depends on when or where it is computed.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range.
+    ScaleError
+        If the pixel size is too far from the model's.
+    DataError
+        If no pixel of the panel is valid, or its bands do not suit the model.
+    """
+    if spec.method != "petroglyph" or spec.role != "segment":
+        raise MismatchError(
+            f"-m needs a model that segments petroglyphs, but {spec.name!r} is for {spec.method} {spec.role}"
+        )
+    chain = PrepareChain.from_spec(spec)
+    estimate = None
+    if settings.rotation and chain.rotation is not None:
+        estimate = estimate_rotation(raster, **chain.rotation)
+    frame = working_frame(raster, rotation=estimate, pixel_size_mm=spec.pixel_size_mm, force_scale=settings.force_scale)
+    grid = TileGrid(
+        frame.raster.height,
+        frame.raster.width,
+        tile_px=spec.tile_px if settings.tile_px is None else settings.tile_px,
+        overlap_px=spec.overlap_px if settings.overlap_px is None else settings.overlap_px,
+    )
+    threshold = spec.threshold if settings.threshold is None else settings.threshold
+    if not 0.1 < threshold < 0.9:
+        raise InputError(f"the threshold must lie between 0.1 and 0.9 (it is also moved by 0.1), got {threshold}")
+    return PetroglyphPlan(
+        raster=raster,
+        frame=frame,
+        prepared=chain.view(frame.raster),
+        grid=grid,
+        threshold=threshold,
+        min_area_px=_min_area_px(raster, spec, settings.min_object),
+        notes=(*chain.notes(raster), *frame.notes),
+    )
+
+
+def trace(
+    planned: PetroglyphPlan,
+    segmenter: Tracer,
+    gate: Tracer | None,
+    work: Path,
+    *,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> PetroglyphRecord:
+    """Predict the panel, bring the answer back to its grid, and trace the figures.
+
+    Parameters
+    ----------
+    planned : PetroglyphPlan
+        From `plan`.
+    segmenter : Tracer
+        The U-Net.
+    gate : Tracer or None
+        The gate; None predicts every tile.
+    work : Path
+        Existing folder for finished rows; what lies there makes an interrupted run resumable.
+    resume : bool
+        Continue what lies in `work`.
+    progress : callable, optional
+        ``progress(tiles_done, n_tiles)``.
+
+    Returns
+    -------
+    PetroglyphRecord
+        Resumed or not, the same bytes.
+
+    Raises
+    ------
+    Interrupted
+        When stopped; finished rows are kept.
+    DataError
+        If no pixel is valid or the network answers nonsense.
+    """
+    raster = planned.raster
+    key = _key(planned, segmenter, gate)
+    probs, summary = _predict(planned, segmenter, gate, work, key=key, resume=resume, progress=progress)
+    prob = _on_input_grid(planned, probs, work, key=key, resume=resume)
+    valid_px = sum(int(raster.read_valid(window).sum()) for window in _bands(raster))
+    if valid_px == 0:
+        raise DataError(f"{raster.name} has no valid pixel; check its alpha or nodata, and --roi")
+    figures = find_components(
+        read_runs(lambda window: prob.read(window)[0] >= planned.step, height=raster.height, width=raster.width)
+    )
+    runs = figures.select(figures.area_px >= planned.min_area_px).runs
+
+    def read_mask(window: Window) -> NDArray[np.uint8]:
+        painted = runs.paint(window.row, window.row_end)[:, window.col : window.col_end]
+        return np.where(raster.read_valid(window), painted, np.uint8(NODATA))
+
+    traces = trace_figures(
+        read_mask,
+        lambda window: prob.read(window)[0],
+        height=raster.height,
+        width=raster.width,
+        class_id=segmenter.spec.classes.classes[0].id,
+        source=raster.source_sha256 or raster.name,
+        threshold=planned.threshold,
+        pixel_size=raster.pixel_size,
+    )
+    totals = panel_totals(traces, valid_px=valid_px, pixel_size=raster.pixel_size)
+    provenance = _provenance(planned, segmenter, gate)
+    return PetroglyphRecord(planned, prob, read_mask, tuple(traces), totals, summary, provenance)
+
+
+def _predict(
+    planned: PetroglyphPlan,
+    segmenter: Tracer,
+    gate: Tracer | None,
+    work: Path,
+    *,
+    key: str,
+    resume: bool,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[RowStore, PredictSummary]:
+    grid = planned.grid
+    store = RowStore(work, height=grid.height, width=grid.width, n_bands=1, key=key, name="working", resume=resume)
+    screen = None
+    if gate is not None:
+        own = PrepareChain.from_spec(gate.spec)
+        same = own.photometric == PrepareChain.from_spec(segmenter.spec).photometric
+        screen = Gate(gate.engine, gate.spec.threshold, None if same else own.view(planned.frame.raster))
+    with store:
+        summary = predict_raster(
+            planned.prepared, grid, segmenter.engine, n_classes=1, sink=store, gate=screen, progress=progress
+        )
+    return store, summary
+
+
+def _on_input_grid(planned: PetroglyphPlan, probs: RowStore, work: Path, *, key: str, resume: bool) -> Raster:
+    """Bring probabilities back to the grid of the input, 0 where it is invalid."""
+    raster = planned.raster
+    found = probs.raster()
+    if planned.frame.matrix != IDENTITY:
+        found = bring_back(found, planned.frame.matrix, raster.height, raster.width)
+    with RowStore(
+        work, height=raster.height, width=raster.width, n_bands=1, key=key, name="grid", resume=resume
+    ) as store:
+        for window in _bands(raster):
+            if window.row >= store.rows_done:
+                known = np.where(raster.read_valid(window), found.read(window), np.uint8(0))
+                store.write_rows(window.row, known, state="")
+    return store.raster()
+
+
+def _bands(raster: Raster) -> Iterator[Window]:
+    for row in range(0, raster.height, BAND_ROWS):
+        yield Window(row, 0, min(BAND_ROWS, raster.height - row), raster.width)
+
+
+def _min_area_px(raster: Raster, spec: ModelSpec, min_object: float | None) -> float:
+    """Give the smallest figure in pixels; without a scale the model's own pixel size stands in."""
+    if min_object is not None and not min_object >= 0:
+        raise InputError(f"the smallest object must be at least 0, got {min_object}")
+    if raster.pixel_size is not None:
+        asked = spec.min_object_mm2 if min_object is None else min_object
+        return asked / raster.pixel_size.area_mm2
+    if min_object is not None:
+        return min_object
+    return spec.min_object_mm2 / (spec.pixel_size_mm or 1.0) ** 2
+
+
+def _key(planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None) -> str:
+    """Hash everything on which the stored rows depend."""
+    facts = {
+        "input": planned.raster.source_sha256 or planned.raster.name,
+        "grid": asdict(planned.grid),
+        "matrix": planned.frame.matrix,
+        "segmenter": segmenter.spec.sha256,
+        "engine": segmenter.engine.name,
+        "gate": None if gate is None else [gate.spec.sha256, gate.spec.threshold],
+        "valid": hashlib.sha256(
+            b"".join(np.packbits(planned.raster.read_valid(window)).tobytes() for window in _bands(planned.raster))
+        ).hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _provenance(planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None) -> Provenance:
+    raster, spec = planned.raster, segmenter.spec
+    size = raster.pixel_size
+    scale: dict[str, Any] = (
+        {"pixel_size_mm": None}
+        if size is None
+        else {"pixel_size_mm": [size.x_mm, size.y_mm], "source": size.source, "sigma_rel": size.sigma_rel}
+    )
+    chain = Provenance((Step("read", f"Read {raster.name}.", scale, raster.source_sha256),))
+    chain = chain.then(
+        Step(
+            "prepare",
+            "Brought the picture upright and to the model's scale where needed, then prepared it as the model asks.",
+            {
+                "matrix": list(planned.frame.matrix),
+                "steps": [{"name": step.name, **step.options} for step in spec.prepare],
+            },
+        )
+    )
+    if gate is not None:
+        settings = {"model": gate.spec.name, "version": gate.spec.version, "threshold": gate.spec.threshold}
+        chain = chain.then(
+            Step("predict", "Left out tiles in which the gate sees no pecking.", settings, gate.spec.sha256)
+        )
+    chain = chain.then(
+        Step(
+            "predict",
+            "Predicted the probability of pecking tile by tile and blended the tiles.",
+            {
+                "model": spec.name,
+                "version": spec.version,
+                "engine": segmenter.engine.name,
+                "tile_px": planned.grid.tile_px,
+                "overlap_px": planned.grid.overlap_px,
+            },
+            spec.sha256,
+        )
+    )
+    return chain.then(
+        Step(
+            "measure",
+            "Cut the probability, dropped small objects, traced the figures and measured them.",
+            {"threshold": planned.threshold, "min_area_px": planned.min_area_px},
+        )
+    )

@@ -1,0 +1,60 @@
+"""Metrics in NumPy: counts first, then the score; sums of counts give pooled scores."""
+
+from __future__ import annotations
+
+from graven.metrics.aggregate import per_image_mean, per_panel, pooled, total
+from graven.metrics.binary import (
+    accuracy,
+    dsc,
+    f1,
+    false_alarm_rate_pitoti,
+    iou,
+    iou_background,
+    miou,
+    precision,
+    recall,
+)
+from graven.metrics.boundary import boundary_counts, boundary_f1
+from graven.metrics.counts import BinaryCounts, MatchCounts, binary_counts, confusion_matrix
+from graven.metrics.multiclass import MultiClassScores, multiclass_scores
+from graven.metrics.pitoti import PitotiScores, binarise_mid_range, pitoti_mean, pitoti_overall, pitoti_scores
+from graven.metrics.pseudo import pseudo_counts, pseudo_fmeasure
+from graven.metrics.scores import score_masks
+from graven.metrics.tolerance import f1_at_tolerance, tolerance_counts
+from graven.metrics.topology import cldice, cldice_counts
+
+__all__ = [
+    "BinaryCounts",
+    "MatchCounts",
+    "MultiClassScores",
+    "PitotiScores",
+    "accuracy",
+    "binarise_mid_range",
+    "binary_counts",
+    "boundary_counts",
+    "boundary_f1",
+    "cldice",
+    "cldice_counts",
+    "confusion_matrix",
+    "dsc",
+    "f1",
+    "f1_at_tolerance",
+    "false_alarm_rate_pitoti",
+    "iou",
+    "iou_background",
+    "miou",
+    "multiclass_scores",
+    "per_image_mean",
+    "per_panel",
+    "pitoti_mean",
+    "pitoti_overall",
+    "pitoti_scores",
+    "pooled",
+    "precision",
+    "pseudo_counts",
+    "pseudo_fmeasure",
+    "recall",
+    "score_masks",
+    "tolerance_counts",
+    "total",
+]

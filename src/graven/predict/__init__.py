@@ -1,0 +1,3 @@
+"""From prepared pixels to probabilities: engines, blending of overlapping tiles, streaming over large rasters."""
+
+from __future__ import annotations

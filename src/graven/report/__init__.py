@@ -1,0 +1,45 @@
+"""Results as pages, tables and pictures, all as strings, bytes or arrays; nothing here touches a file.
+
+`graven.report.figures` draws the figures of studies and is the one module here that loads matplotlib.
+"""
+
+from __future__ import annotations
+
+from graven.report.demo import DemoCard, DemoPage, demo_page
+from graven.report.evaluate import (
+    EvaluationOverlay,
+    EvaluationReport,
+    EvaluationRow,
+    evaluation_report,
+    evaluation_rows,
+)
+from graven.report.overview import overview, overview_factor
+from graven.report.pictures import evaluation_overlay, outline_overlay
+from graven.report.segment import segment_report
+from graven.report.tables import csv_table, markdown_table, text_table
+from graven.report.values import GateSummary, MethodBox, OutputFile, RotationNote, SegmentReport, Source
+
+__all__ = [
+    "DemoCard",
+    "DemoPage",
+    "EvaluationOverlay",
+    "EvaluationReport",
+    "EvaluationRow",
+    "GateSummary",
+    "MethodBox",
+    "OutputFile",
+    "RotationNote",
+    "SegmentReport",
+    "Source",
+    "csv_table",
+    "demo_page",
+    "evaluation_overlay",
+    "evaluation_report",
+    "evaluation_rows",
+    "markdown_table",
+    "outline_overlay",
+    "overview",
+    "overview_factor",
+    "segment_report",
+    "text_table",
+]

@@ -1,0 +1,290 @@
+"""The tracing on paper: figures as hatched outlines with their numbers, at a drawing scale that a ruler confirms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from markupsafe import Markup, escape
+
+from graven.errors import InputError
+from graven.report.format import UNIT_SPACE, format_number, round_length
+from graven.report.marks import Arrow, length_label
+from graven.report.palette import hatch_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from graven.types import ClassTable, PixelSize, Trace
+
+__all__ = ["SCALES", "Drawing", "choose_scale", "draw_traces", "scale_name"]
+
+SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 25.0, 50.0, 75.0, 100.0, 200.0, 500.0, 1000.0)
+"""Denominators in use; 0.2 is an enlargement of five times, 5:1."""
+
+PAGE_MM = (180.0, 208.0)
+"""Width and height that a drawing may take on an A4 sheet with its caption."""
+
+_UNITS_PER_MM = 20.0
+_VERTEX_LIMIT = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawing ready for the page.
+
+    Attributes
+    ----------
+    svg : Markup
+        Inline SVG.
+    width_cm : float
+        Width on paper, margin included.
+    scale : str or None
+        ``1:10``; None where no scale is known.
+    n_unnumbered : int
+        Objects whose number found no room.
+    tolerance_px : float
+        Outlines on paper leave the stored ones by no more than this; the vector files keep every vertex.
+    """
+
+    svg: Markup
+    width_cm: float
+    scale: str | None
+    n_unnumbered: int
+    tolerance_px: float
+
+
+def choose_scale(width_mm: float, height_mm: float) -> float:
+    """Give the largest usual drawing scale at which an object fits the page.
+
+    Parameters
+    ----------
+    width_mm, height_mm : float, millimetres, > 0
+        Size of the object.
+
+    Returns
+    -------
+    float
+        Denominator, one of `SCALES`, or the next thousand beyond them.
+
+    Examples
+    --------
+    >>> choose_scale(1500.0, 900.0), choose_scale(60.0, 40.0)
+    (10.0, 0.5)
+    """
+    need = max(width_mm / PAGE_MM[0], height_mm / PAGE_MM[1])
+    if not (math.isfinite(need) and need > 0):
+        raise InputError(f"a drawing needs a positive, finite size, got {width_mm} x {height_mm} mm")
+    return next((scale for scale in SCALES if scale >= need), 1000.0 * math.ceil(need / 1000))
+
+
+def scale_name(denominator: float) -> str:
+    """Print a drawing scale.
+
+    Examples
+    --------
+    >>> scale_name(25.0), scale_name(0.2)
+    ('1:25', '5:1')
+    """
+    return f"1:{denominator:g}" if denominator >= 1 else f"{1 / denominator:g}:1"
+
+
+def draw_traces(
+    traces: Sequence[Trace],
+    *,
+    height: int,
+    width: int,
+    classes: ClassTable,
+    pixel_size: PixelSize | None,
+    denominator: float | None = None,
+    direction: Arrow | None = None,
+    label: str,
+) -> Drawing:
+    """Draw objects with outline, hatch and number.
+
+    Parameters
+    ----------
+    traces : sequence of Trace
+        Objects in pixel coordinates of the input.
+    height, width : int, pixels
+        Size of the input; its border is drawn as a thin frame.
+    classes : ClassTable
+        Colours and hatches.
+    pixel_size : PixelSize or None
+        Without a scale the drawing fills the page and carries a bar in pixels.
+    denominator : float, optional
+        Drawing scale, ``10`` for 1:10; by default `choose_scale`.
+    direction : Arrow, optional
+        Drawn in the foot.
+    label : str
+        What the drawing shows, for readers who cannot see it.
+
+    Returns
+    -------
+    Drawing
+        The drawing. Outlines are simplified to a tenth of a millimetre on paper, more coarsely only where the page
+        would otherwise become too heavy; `Drawing.tolerance_px` says how much.
+
+    Raises
+    ------
+    InputError
+        If the scale asked for does not fit an A4 sheet, or is not positive.
+    """
+    paper = _paper_mm_per_px(height, width, pixel_size, denominator)
+    factors = np.array(paper, np.float64) * _UNITS_PER_MM
+    frame_w, frame_h = width * factors[0], height * factors[1]
+    tolerance = 0.1 * _UNITS_PER_MM
+    paths = _paths(traces, factors, tolerance)
+    while sum(count for _, _, count in paths) > _VERTEX_LIMIT:
+        tolerance *= 2
+        paths = _paths(traces, factors, tolerance)
+    shapes = "".join(f'<path class="k{trace.class_id}" d="{data}"/>' for trace, data, _ in paths if data)
+    numbers, n_left_out = _numbers(traces, factors, (frame_w, frame_h), classes)
+    foot, foot_h = _foot(width, factors[0], pixel_size, direction, frame_h)
+    margin = 4.0
+    box_w, box_h = frame_w + 2 * margin, frame_h + foot_h + 2 * margin
+    defs = "".join(
+        hatch_pattern(entry.hatch, entry.color, pattern_id=f"hatch-{entry.id}", period=1.1 * _UNITS_PER_MM)
+        for entry in classes.classes
+    )
+    style = "".join(_class_style(entry.id, entry.color, entry.kind) for entry in classes.classes)
+    svg = Markup(
+        f'<svg class="tracing" viewBox="{-margin:g} {-margin:g} {box_w:.0f} {box_h:.0f}" role="img" '
+        f'aria-label="{escape(label)}"><defs>{defs}</defs><style>{style}</style>'
+        f'<rect width="{frame_w:.0f}" height="{frame_h:.0f}" fill="#fff" stroke="#9aa0a6" stroke-width="2"/>'
+        f'<g fill-rule="evenodd" stroke-linejoin="round">{shapes}</g>{numbers}{foot}</svg>'
+    )
+    scale = None if pixel_size is None else scale_name(pixel_size.x_mm / paper[0])
+    return Drawing(svg, box_w / _UNITS_PER_MM / 10, scale, n_left_out, tolerance / float(factors.min()))
+
+
+def _paper_mm_per_px(
+    height: int, width: int, pixel_size: PixelSize | None, denominator: float | None
+) -> tuple[float, float]:
+    if pixel_size is None:
+        fit = min(PAGE_MM[0] / width, PAGE_MM[1] / height)
+        return fit, fit
+    size_mm = width * pixel_size.x_mm, height * pixel_size.y_mm
+    chosen = choose_scale(*size_mm) if denominator is None else denominator
+    if not (math.isfinite(chosen) and chosen > 0):
+        raise InputError(f"a drawing scale must be positive, got 1:{chosen}")
+    if max(size_mm[0] / PAGE_MM[0], size_mm[1] / PAGE_MM[1]) > chosen * (1 + 1e-9):
+        raise InputError(
+            f"at {scale_name(chosen)} the drawing does not fit an A4 sheet; use {scale_name(choose_scale(*size_mm))}"
+        )
+    return pixel_size.x_mm / chosen, pixel_size.y_mm / chosen
+
+
+def _paths(traces: Sequence[Trace], factors: NDArray[np.float64], tolerance: float) -> list[tuple[Trace, str, int]]:
+    paths = []
+    for trace in traces:
+        rings = [(ring, True) for part in trace.polygons for ring in part] + [(line, False) for line in trace.lines]
+        pieces, count = [], 0
+        for points, closed in rings:
+            kept = _simplified(points * factors, tolerance, closed=closed)
+            count += len(kept)
+            if len(kept) > 1:
+                pieces.append(_path_data(kept, closed=closed))
+        paths.append((trace, "".join(pieces), count))
+    return paths
+
+
+def _simplified(points: NDArray[np.float64], tolerance: float, *, closed: bool) -> NDArray[np.int64]:
+    open_points = points[:-1] if closed and len(points) > 1 else points
+    kept = cv2.approxPolyDP(open_points.astype(np.float32)[:, None, :], tolerance, closed)[:, 0, :]
+    return np.rint(kept).astype(np.int64)
+
+
+def _path_data(points: NDArray[np.int64], *, closed: bool) -> str:
+    """Relative moves are shorter than absolute ones; a ring is closed by Z."""
+    steps = np.diff(points, axis=0)
+    moves = " ".join(f"{dx} {dy}" for dx, dy in steps.tolist())
+    return f"M{points[0, 0]} {points[0, 1]}l{moves}{'z' if closed else ''}"
+
+
+def _class_style(class_id: int, color: str, kind: str) -> str:
+    fill = f"url(#hatch-{class_id})" if kind == "area" else "none"
+    return f".k{class_id}{{fill:{fill};stroke:{color};stroke-width:{4 if kind == 'area' else 6}}}"
+
+
+def _numbers(
+    traces: Sequence[Trace], factors: NDArray[np.float64], frame: tuple[float, float], classes: ClassTable
+) -> tuple[str, int]:
+    """Set numbers beside their objects, largest objects first, without overlap."""
+    size = 2.3 * _UNITS_PER_MM
+    several = len(classes) > 1
+    cell = 4 * size
+    taken: dict[tuple[int, int], list[tuple[float, float, float, float]]] = {}
+    texts, left_out = [], 0
+    boxes = [(np.array(trace.bounds_px).reshape(2, 2) * factors, trace) for trace in traces]
+    boxes.sort(key=lambda item: -float(np.prod(item[0][1] - item[0][0])))
+    for (low, high), trace in boxes:
+        text = f"{classes[trace.class_id].code if several else ''}{trace.number}"
+        text_w = 0.58 * size * len(text)
+        middle = (low + high) / 2
+        gap = 0.3 * size
+        places = (
+            (high[0] + gap, middle[1] - size / 2),
+            (middle[0] - text_w / 2, low[1] - size - gap),
+            (middle[0] - text_w / 2, high[1] + gap),
+            (low[0] - gap - text_w, middle[1] - size / 2),
+            (high[0] + gap, low[1] - size),
+            (high[0] + gap, high[1]),
+        )
+        for x, y in places:
+            box = (x, y, x + text_w, y + size)
+            cells = [
+                (i, j)
+                for i in range(int(box[0] // cell), int(box[2] // cell) + 1)
+                for j in range(int(box[1] // cell), int(box[3] // cell) + 1)
+            ]
+            inside = x >= 0 and y >= 0 and box[2] <= frame[0] and box[3] <= frame[1]
+            if inside and not any(_overlap(box, other) for key in cells for other in taken.get(key, [])):
+                for key in cells:
+                    taken.setdefault(key, []).append(box)
+                texts.append(f'<text x="{x:.0f}" y="{y + 0.8 * size:.0f}">{escape(text)}</text>')
+                break
+        else:
+            left_out += 1
+    group = f'<g class="numbers" font-size="{size:g}" fill="#111" stroke="#fff" stroke-width="8" paint-order="stroke">'
+    return group + "".join(texts) + "</g>", left_out
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _foot(
+    width: int, factor: float, pixel_size: PixelSize | None, direction: Arrow | None, top: float
+) -> tuple[str, float]:
+    """Scale bar and arrow below the frame, in the units of the drawing."""
+    size = 2.6 * _UNITS_PER_MM
+    full = width * (1.0 if pixel_size is None else pixel_size.x_mm)
+    length = round_length(full * 0.35)
+    bar = length / full * width * factor
+    label = f"{format_number(length, 0)}{UNIT_SPACE}pixels" if pixel_size is None else length_label(length)
+    ink = "#111" if pixel_size is not None else "#a3260c"
+    y, thick = top + size, 1.2 * _UNITS_PER_MM
+    parts = [
+        f'<rect x="{i * bar / 4:.1f}" y="{y:.1f}" width="{bar / 4:.1f}" height="{thick:g}" '
+        f'fill="{ink if i % 2 == 0 else "#fff"}" stroke="{ink}" stroke-width="3"/>'
+        for i in range(4)
+    ]
+    parts.append(
+        f'<text x="{bar + 0.5 * size:.1f}" y="{y + 0.95 * thick:.1f}" font-size="{size:g}" fill="{ink}">{label}</text>'
+    )
+    if direction is not None:
+        x = width * factor - (1.3 + 0.55 * len(direction.label)) * size
+        parts.append(
+            f'<g transform="translate({x:.1f} {y + thick:.1f})"><text x="{0.8 * size:.1f}" y="{0.35 * size:.1f}" '
+            f'font-size="{size:g}" fill="#111">{escape(direction.label)}</text>'
+            f'<g transform="rotate({direction.angle_deg:.2f}) scale({size / 14:.3f})">'
+            '<path d="M0 -14L6 10L0 5L-6 10Z" fill="#fff" stroke="#111" stroke-width="1.4"/>'
+            '<path d="M0 -14L0 5L-6 10Z" fill="#111"/></g></g>'
+        )
+    return "".join(parts), 3.2 * size

@@ -1,0 +1,128 @@
+"""Frozen seeds: which panels judge a network, which choose its settings, which it may learn from.
+
+Ranges of seeds keep the sets apart by construction: tests lie in [9 000 000, 9 999 999], validation in
+[8 000 000, 8 999 999], training in [1 000 000, 7 999 999]. Numbers below a million are free for demos and documentation.
+The lists hold for one `GENERATOR_VERSION` and 1024 x 1024 pixels of 0.5 mm; they were fixed before anything was trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graven.errors import InputError
+from graven.synthetic.petroglyph import make_petroglyph
+from graven.synthetic.rock import UNSEEN_ROCKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from graven.synthetic.petroglyph import Degradation, PetroglyphPanel
+
+__all__ = [
+    "GENERATOR_VERSION",
+    "PETROGLYPH_TEST_ORDINARY",
+    "PETROGLYPH_TEST_SEVERE",
+    "PETROGLYPH_TEST_UNSEEN_ROCK",
+    "PETROGLYPH_VAL",
+    "TEST_PIXEL_SIZE_MM",
+    "TEST_SIZE_PX",
+    "PanelSpec",
+    "make_panels",
+    "train_seeds",
+]
+
+GENERATOR_VERSION = "petroglyph-1"
+TEST_SIZE_PX = 1024
+TEST_PIXEL_SIZE_MM = 0.5
+_TRAIN_FIRST, _TRAIN_LAST = 1_000_000, 7_999_999
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSpec:
+    """All that `make_petroglyph` needs for one panel of a set.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the panel.
+    degradation : {'ordinary', 'severe'}
+        How hard it is.
+    rock : str, optional
+        Kind of rock; None draws one of the training kinds.
+    """
+
+    seed: int
+    degradation: Degradation = "ordinary"
+    rock: str | None = None
+
+    def make(self) -> PetroglyphPanel:
+        """Grow the panel at the size of the frozen sets.
+
+        Returns
+        -------
+        PetroglyphPanel
+            1024 x 1024 pixels of 0.5 mm.
+        """
+        return make_petroglyph(
+            self.seed,
+            size_px=TEST_SIZE_PX,
+            pixel_size_mm=TEST_PIXEL_SIZE_MM,
+            degradation=self.degradation,
+            rock=self.rock,
+        )
+
+
+PETROGLYPH_TEST_ORDINARY: tuple[PanelSpec, ...] = tuple(PanelSpec(seed) for seed in range(9_000_000, 9_000_024))
+PETROGLYPH_TEST_SEVERE: tuple[PanelSpec, ...] = tuple(PanelSpec(seed, "severe") for seed in range(9_100_000, 9_100_016))
+PETROGLYPH_TEST_UNSEEN_ROCK: tuple[PanelSpec, ...] = tuple(
+    PanelSpec(seed, "ordinary", UNSEEN_ROCKS[seed % 2]) for seed in range(9_200_000, 9_200_016)
+)
+PETROGLYPH_VAL: tuple[PanelSpec, ...] = tuple(
+    PanelSpec(seed, "severe" if seed % 4 == 3 else "ordinary") for seed in range(8_000_000, 8_000_016)
+)
+
+
+def train_seeds(n: int) -> range:
+    """First `n` seeds that may be trained on.
+
+    Parameters
+    ----------
+    n : int, range [0, 7 000 000]
+        How many.
+
+    Returns
+    -------
+    range
+        Disjoint from all frozen sets.
+
+    Raises
+    ------
+    InputError
+        If there are not that many.
+
+    Examples
+    --------
+    >>> train_seeds(2)
+    range(1000000, 1000002)
+    """
+    if not 0 <= n <= _TRAIN_LAST - _TRAIN_FIRST + 1:
+        raise InputError(f"n must lie in [0, {_TRAIN_LAST - _TRAIN_FIRST + 1}], got {n}")
+    return range(_TRAIN_FIRST, _TRAIN_FIRST + n)
+
+
+def make_panels(specs: tuple[PanelSpec, ...]) -> Iterator[PetroglyphPanel]:
+    """Grow the panels of a set one after the other.
+
+    Parameters
+    ----------
+    specs : tuple of PanelSpec
+        A frozen list of this module, or a part of one.
+
+    Yields
+    ------
+    PetroglyphPanel
+        In the order of the list.
+    """
+    for spec in specs:
+        yield spec.make()

@@ -1,0 +1,442 @@
+"""The training loop, one for all methods, on Lightning Fabric.
+
+The state after *n* updates depends on recipe, data and *n* alone (on a CPU with a fixed number of threads, and unless the
+schedule runs by the clock). A run that was interrupted and resumed ends with the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.fabric import Fabric
+from torch import nn
+
+from graven.errors import Interrupted, MismatchError, TrainingCollapsed, UsageError
+from graven.io.fs import write_bytes_atomic, write_text_atomic
+from graven.train.checkpoint import load_newest, save_checkpoint, save_tensors, tensor_hash
+from graven.train.curves import CsvLog, EventLog, draw_curves, sample_sheet, write_png
+from graven.train.dataset import CropSource, Sample
+from graven.train.loader import batches
+from graven.train.precision import resolve_precision
+from graven.train.recipe import Recipe, recipe_hash, recipe_to_text
+from graven.train.sampler import BalancedSampler
+from graven.train.schedule import rate_at
+from graven.train.state import Ema, Progress, build_optimiser, pack, unpack
+from graven.train.stop import Collapse, SignalFlag, check_foreground, check_loss
+from graven.train.task import Batch, Standardised, Task
+from graven.train.validate import Look, to_device, validate
+
+__all__ = ["FitResult", "fit"]
+
+LOG_EVERY_STEPS = 10
+SAVE_EVERY_S = 300.0
+TRAIN_COLUMNS = ("epoch", "minutes", "lr", "loss", "gradient_norm", "images_per_s", "waiting_share")
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """How a run ended.
+
+    Attributes
+    ----------
+    stopped_by : {"length", "minutes", "patience"}
+        Why it ended.
+    steps : int
+        Updates done.
+    best_step : int
+        Update after which validation was best.
+    best_score : float
+        The score there.
+    elapsed_s : float, seconds
+        Time spent, resumed parts included.
+    images_per_s : float
+        Training crops per second in this part of the run, validation not counted.
+    waiting_share : float, 0 to 1
+        Share of that time spent waiting for crops.
+    weights_sha256 : str
+        Hash of the last weights.
+    best_path : Path
+        Weights of the best validation.
+    """
+
+    stopped_by: Literal["length", "minutes", "patience"]
+    steps: int
+    best_step: int
+    best_score: float
+    elapsed_s: float
+    images_per_s: float
+    waiting_share: float
+    weights_sha256: str
+    best_path: Path
+
+
+class _Trained(nn.Module):
+    """Network and loss as one module, so that Fabric sees a single forward pass."""
+
+    def __init__(self, model: Standardised, task: Task) -> None:
+        super().__init__()
+        self.model = model
+        self._task = task
+
+    def forward(self, image: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        return self._task.outputs(self.model, Batch(image, target, valid, ()))[0]
+
+
+def fit(
+    recipe: Recipe,
+    model: Standardised,
+    task: Task,
+    train_data: CropSource,
+    val_data: Sequence[Sample],
+    out: Path,
+    *,
+    data_sha256: str,
+    resume: bool = False,
+    allow_changed: bool = False,
+    accelerator: str = "auto",
+    devices: int = 1,
+    say: Callable[[str], None] = lambda text: None,
+    event: Callable[..., None] = lambda kind, **facts: None,
+) -> FitResult:
+    """Train a network.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to do.
+    model : Standardised
+        The network behind its standardisation; changed in place, left with the last weights.
+    task : Task
+        Loss and scores.
+    train_data : CropSource
+        Cuts the training crops.
+    val_data : sequence of Sample
+        Held-out tiles of equal size.
+    out : Path
+        Folder of the run. Besides `best.safetensors` and ``checkpoints/`` it holds the recipe, two CSV logs, TensorBoard
+        events, ``curves.png`` and the newest ``samples.png``.
+    data_sha256 : str
+        Hash of the data; a run does not resume on other data.
+    resume : bool
+        Continue from the newest sound checkpoint in `out`; without one that is an error, never a fresh start.
+    allow_changed : bool
+        Resume although recipe or data differ.
+    accelerator : str
+        As Fabric takes it: ``auto``, ``cpu``, ``cuda``.
+    devices : int
+        Processes, one per device.
+    say : callable
+        Told what a person should know, one line each.
+    event : callable
+        ``event(kind, **facts)`` for machines: ``step``, ``validation``, ``checkpoint``.
+
+    Returns
+    -------
+    FitResult
+        How it ended.
+
+    Raises
+    ------
+    Interrupted
+        After Ctrl-C or SIGTERM; a checkpoint has been written.
+    TrainingCollapsed
+        If nothing can be learnt from the data, the loss is no number, or predictions have become constant.
+    DataError
+        If `resume` finds no sound checkpoint.
+    MismatchError
+        If recipe or data are not those of the checkpoint.
+    UsageError
+        If `out` already holds a run and `resume` is False, or the batch does not divide among the processes.
+    """
+    run = _Run(recipe, task, out, say=say, event=event)
+    run.prepare(model, train_data, accelerator, devices)
+    run.start(resume=resume, allow_changed=allow_changed, data_sha256=data_sha256)
+    if not resume:
+        check_foreground(train_data)
+    try:
+        with SignalFlag() as flag:
+            return run.loop(train_data, val_data, flag)
+    finally:
+        run.events.close()
+
+
+class _Run:
+    """State and files of one call of `fit`."""
+
+    events: EventLog
+
+    def __init__(
+        self, recipe: Recipe, task: Task, out: Path, *, say: Callable[[str], None], event: Callable[..., None]
+    ) -> None:
+        self.recipe, self.task, self.out = recipe, task, out
+        self.say, self.event = say, event
+        self.checkpoints = out / "checkpoints"
+        self.progress = Progress(collapse=Collapse(after=recipe.run.collapse_after))
+        self.facts: dict[str, Any] = {}
+
+    def prepare(self, model: Standardised, train_data: CropSource, accelerator: str, devices: int) -> None:
+        """Put network and optimiser on their device."""
+        recipe = self.recipe
+        data = recipe.data
+        if data.batch_size % devices:
+            raise UsageError(f"data.batch_size {data.batch_size} does not divide among {devices} processes")
+        probe = Fabric(accelerator=accelerator, devices=1)
+        self.precision = resolve_precision(recipe.run.precision, probe.device)
+        self.fabric = Fabric(
+            accelerator=accelerator, devices=devices, precision="bf16-mixed" if self.precision == "bf16" else "32-true"
+        )
+        if devices > 1:
+            self.fabric.launch()
+        torch.manual_seed(recipe.run.seed)
+        self.model = model
+        if recipe.run.channels_last:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stub lacks the keyword alone
+        trained = _Trained(model, self.task).train()
+        options = recipe.optimiser
+        optimiser = build_optimiser(trained, name=options.name, lr=options.lr, weight_decay=options.weight_decay)
+        self.trained, self.optimiser = self.fabric.setup(trained, optimiser)
+        self.ema = None if options.ema_decay is None else Ema(model, decay=options.ema_decay)
+        self.sampler = BalancedSampler(train_data.groups, data.items_per_epoch, data.batch_size, recipe.run.seed)
+        lengths = [recipe.run.max_steps or math.inf]
+        if recipe.run.max_epochs is not None:
+            lengths.append(recipe.run.max_epochs * self.sampler.steps_per_epoch)
+        self.n_steps = min(lengths)
+
+    def start(self, *, resume: bool, allow_changed: bool, data_sha256: str) -> None:
+        """Open the folder of the run, from the beginning or from its newest checkpoint."""
+        self.facts = {
+            "recipe_sha256": recipe_hash(self.recipe),
+            "data_sha256": data_sha256,
+            "threads": torch.get_num_threads(),
+            "device": self.fabric.device.type,
+            "precision": self.precision,
+        }
+        if resume:
+            state = load_newest(self.checkpoints, say=self.say)
+            self._compare(state["facts"], allow_changed=allow_changed)
+            self.progress = unpack(state, self.model, self.optimiser, self.ema)
+            self.progress.collapse.after = self.recipe.run.collapse_after
+            self.say(f"resumed at step {self.progress.step}")
+        elif any(self.checkpoints.glob("step_*.safetensors")):
+            raise UsageError(f"{self.out} already holds a run; resume it, or give another folder")
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_text_atomic(self.out / "recipe.yaml", recipe_to_text(self.recipe))
+        self.train_log = CsvLog(self.out / "train.csv", TRAIN_COLUMNS)
+        self.train_log.start(keep_to_step=self.progress.step)
+        self.val_log: CsvLog | None = None
+        self.events = EventLog(self.out / "tensorboard", purge_step=self.progress.step, say=self.say)
+
+    def _compare(self, stored: dict[str, Any], *, allow_changed: bool) -> None:
+        """Refuse another recipe or other data; only mention what changes the last bits."""
+        for key, what in (("recipe_sha256", "recipe"), ("data_sha256", "training data")):
+            if stored[key] != self.facts[key]:
+                message = f"the {what} differ from those of the checkpoint in {self.out}"
+                if not allow_changed:
+                    raise MismatchError(f"{message}; use the original ones, or allow the change explicitly")
+                self.say(f"{message}; resumed all the same, as was asked")
+        for key in ("threads", "device", "precision"):
+            if stored[key] != self.facts[key]:
+                self.say(f"{key}: {stored[key]} before, {self.facts[key]} now; the last bits will differ")
+
+    def loop(self, train_data: CropSource, val_data: Sequence[Sample], flag: SignalFlag) -> FitResult:
+        """Update until an end is reached."""
+        recipe, progress = self.recipe, self.progress
+        began = time.monotonic() - progress.elapsed_s
+        saved, window, busy_s, waited_s, n_images = time.monotonic(), _Window(), 0.0, 0.0, 0
+        stopped_by: Literal["length", "minutes", "patience"] = "length"
+        source = batches(
+            train_data,
+            self.sampler,
+            first_step=progress.step,
+            n_threads=recipe.data.loader_threads,
+            rank=self.fabric.global_rank,
+            world_size=self.fabric.world_size,
+        )
+        validated = progress.step
+        while progress.step < self.n_steps:
+            t0 = time.monotonic()
+            _, epoch, batch = next(source)
+            t1 = time.monotonic()
+            rate = self._rate(epoch)
+            loss, norm = self._update(batch, epoch, rate)
+            t2 = time.monotonic()
+            progress.step += 1
+            progress.elapsed_s = t2 - began
+            n_images, busy_s, waited_s = n_images + recipe.data.batch_size, busy_s + t2 - t0, waited_s + t1 - t0
+            window.add(loss, norm, t2 - t0, t1 - t0, recipe.data.batch_size)
+            if progress.step % LOG_EVERY_STEPS == 0:
+                row = window.row(epoch=epoch, minutes=progress.elapsed_s / 60, lr=rate)
+                self._log(row)
+                window = _Window()
+            if progress.step % recipe.run.validate_every_steps == 0:
+                validated = progress.step
+                self._look(val_data)
+                progress.elapsed_s = time.monotonic() - began
+            due = progress.step % recipe.run.checkpoint_every_steps == 0
+            if due or time.monotonic() - saved > SAVE_EVERY_S or flag.name is not None:
+                self._save()
+                saved = time.monotonic()
+            if flag.name is not None:
+                raise Interrupted(f"{flag.name} at step {progress.step}; saved, continue with --resume")
+            if recipe.run.patience is not None and progress.n_without_gain >= recipe.run.patience:
+                stopped_by = "patience"
+                break
+            if recipe.run.max_minutes is not None and progress.elapsed_s >= 60 * recipe.run.max_minutes:
+                stopped_by = "minutes"
+                break
+        source.close()
+        if validated != progress.step:
+            self._look(val_data)
+        self._save()
+        result = FitResult(
+            stopped_by=stopped_by,
+            steps=progress.step,
+            best_step=progress.best_step,
+            best_score=progress.best_score,
+            elapsed_s=progress.elapsed_s,
+            images_per_s=n_images / busy_s if busy_s else 0.0,
+            waiting_share=waited_s / busy_s if busy_s else 0.0,
+            weights_sha256=tensor_hash(self.model.state_dict()),
+            best_path=self.out / "best.safetensors",
+        )
+        facts = {**asdict(result), "best_path": result.best_path.name, **self.facts}
+        write_text_atomic(self.out / "result.json", json.dumps(facts, indent=1) + "\n")
+        return result
+
+    def _rate(self, epoch: int) -> float:
+        schedule, run = self.recipe.schedule, self.recipe.run
+        if schedule.counts == "minutes":
+            at, total = self.progress.elapsed_s / 60, float(run.max_minutes or 0)
+        elif schedule.counts == "epochs":
+            at, total = float(epoch), float(run.max_epochs or self.n_steps / self.sampler.steps_per_epoch)
+        else:
+            at, total = float(self.progress.step), float(self.n_steps)
+        return rate_at(schedule.name, at, lr=self.recipe.optimiser.lr, total=total, options=schedule.options)
+
+    def _update(self, batch: Batch, epoch: int, rate: float) -> tuple[float, float]:
+        """Do one step and give loss and gradient norm."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        moved = to_device(batch, self.fabric.device, channels_last=self.recipe.run.channels_last)
+        loss = self.trained(moved.image, moved.target, moved.valid)
+        value = float(loss.detach())
+        check_loss(value, step=self.progress.step, epoch=epoch, origins=batch.origins)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        limit = self.recipe.optimiser.clip_norm
+        norm = torch.nn.utils.clip_grad_norm_(self.trained.parameters(), math.inf if limit is None else limit)
+        if not math.isfinite(float(norm)):
+            check_loss(float(norm), step=self.progress.step, epoch=epoch, origins=batch.origins)
+        self.optimiser.step()
+        if self.ema is not None:
+            self.ema.update(self.model)
+        return value, float(norm)
+
+    def _log(self, row: dict[str, float]) -> None:
+        if self.fabric.is_global_zero:
+            self.train_log.add(self.progress.step, row)
+            self.events.add(self.progress.step, row, prefix="train")
+            self.event("step", step=self.progress.step, **row)
+
+    def _look(self, val_data: Sequence[Sample]) -> None:
+        """Validate, keep the best weights, draw what there is to see, and notice a collapse."""
+        progress, data = self.progress, self.recipe.data
+        current = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        if self.ema is not None:
+            self.model.load_state_dict(self.ema.tensors)
+        look = validate(
+            self.model,
+            self.task,
+            val_data,
+            batch_size=data.validation_batch_size,
+            fabric=self.fabric,
+            channels_last=self.recipe.run.channels_last,
+        )
+        score = look.scores[self.task.score_name]
+        gained = score > progress.best_score
+        progress.n_without_gain = 0 if gained else progress.n_without_gain + 1
+        if gained:
+            progress.best_score, progress.best_step = score, progress.step
+            if self.fabric.is_global_zero:
+                facts = {"step": progress.step, "scores": look.scores, **self.facts}
+                save_tensors(self.out / "best.safetensors", self.model.state_dict(), facts=facts)
+        self.model.load_state_dict(current)
+        if self.fabric.is_global_zero:
+            self._show(look)
+        progress.collapse.see(
+            predicted_share=look.scores["predicted_share"],
+            true_share=look.scores["true_share"],
+            spread=look.spread,
+            step=progress.step,
+        )
+
+    def _show(self, look: Look) -> None:
+        """Write what a validation found."""
+        progress = self.progress
+        row = {"minutes": progress.elapsed_s / 60, "loss": look.loss, "spread": look.spread, **look.scores}
+        if self.val_log is None:
+            self.val_log = CsvLog(self.out / "validation.csv", tuple(row))
+            self.val_log.start(keep_to_step=progress.step - 1)
+        self.val_log.add(progress.step, row)
+        self.events.add(progress.step, row, prefix="validation")
+        self.event("validation", step=progress.step, **row)
+        shown = ", ".join(f"{name} {look.scores[name]:.4f}" for name in ("miou", "f1", "precision", "recall"))
+        self.say(f"step {progress.step}: validation loss {look.loss:.4f}, {shown}")
+        if look.shown:
+            sheet = sample_sheet(look.shown)
+            write_png(self.out / "samples.png", sheet)
+            self.events.picture(progress.step, sheet, name="validation")
+        try:
+            curves = draw_curves(
+                self.train_log.rows(), self.val_log.rows(), score_name=self.task.score_name, title=self.recipe.name
+            )
+        except ImportError:
+            self.say("matplotlib is not installed, so no curves are drawn; the CSV logs hold the same numbers")
+        else:
+            write_bytes_atomic(self.out / "curves.png", curves)
+
+    def _save(self) -> None:
+        if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
+            raise TrainingCollapsed(
+                f"weights are no longer finite at step {self.progress.step}; the last checkpoint is kept; "
+                "lower optimiser.lr or set optimiser.clip_norm"
+            )
+        if self.fabric.is_global_zero:
+            state = pack(self.model, self.optimiser, self.ema, self.progress, self.facts)
+            path = save_checkpoint(self.checkpoints, state, step=self.progress.step)
+            self.event("checkpoint", step=self.progress.step, path=str(path))
+        self.fabric.barrier()
+
+
+class _Window:
+    """Sums since the last line of the log."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.norms: list[float] = []
+        self.busy_s, self.waited_s, self.n_images = 0.0, 0.0, 0
+
+    def add(self, loss: float, norm: float, busy_s: float, waited_s: float, n_images: int) -> None:
+        self.losses.append(loss)
+        self.norms.append(norm)
+        self.busy_s += busy_s
+        self.waited_s += waited_s
+        self.n_images += n_images
+
+    def row(self, *, epoch: int, minutes: float, lr: float) -> dict[str, float]:
+        return {
+            "epoch": float(epoch),
+            "minutes": minutes,
+            "lr": lr,
+            "loss": sum(self.losses) / len(self.losses),
+            "gradient_norm": sum(self.norms) / len(self.norms),
+            "images_per_s": self.n_images / self.busy_s,
+            "waiting_share": self.waited_s / self.busy_s,
+        }

@@ -1,0 +1,162 @@
+"""From a recipe and panels to a trained network: where names become objects and numbers meet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from graven.errors import InputError
+from graven.losses import build_loss
+from graven.nets import build_net
+from graven.train.dataset import CropSource, validation_tiles
+from graven.train.loop import FitResult, fit
+from graven.train.panels import Panel
+from graven.train.recipe import Recipe
+from graven.train.task import GateTask, SegmentTask, Standardised, Task
+
+__all__ = ["build_model", "build_task", "panels_hash", "train"]
+
+
+def build_model(recipe: Recipe, *, mean: Sequence[float], std: Sequence[float]) -> Standardised:
+    """Build the network of a recipe with the initial weights of its seed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its `network` and seed are used.
+    mean, std : sequence of float, 0 to 255
+        Standardisation, one value per band.
+
+    Returns
+    -------
+    Standardised
+        The network behind its standardisation. The global generator of torch is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.run.seed)
+        net = build_net(recipe.network.name, **recipe.network.options)
+    return Standardised(net, mean=mean, std=std)
+
+
+def build_task(recipe: Recipe) -> Task:
+    """Build the loss of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        For ``segment`` the loss is one of `graven.losses.LOSSES`; for ``gate`` it is ``tile_bce`` with the options of
+        `GateTask`.
+
+    Returns
+    -------
+    Task
+        What the loop asks of the network.
+
+    Raises
+    ------
+    InputError
+        If a gate's loss has another name or unknown options.
+    """
+    if recipe.task == "segment":
+        return SegmentTask(build_loss(recipe.loss.name, **recipe.loss.options))
+    known = ("min_share", "map_weight", "smoothing")
+    unknown = sorted(set(recipe.loss.options) - set(known))
+    if recipe.loss.name != "tile_bce" or unknown:
+        raise InputError(
+            f"a gate is trained with the loss 'tile_bce' and its options {', '.join(known)}; "
+            f"got {recipe.loss.name!r} with {', '.join(recipe.loss.options) or 'none'}"
+        )
+    return GateTask(**recipe.loss.options)
+
+
+def panels_hash(panels: Sequence[Panel]) -> str:
+    """Hash names, groups and pixels of panels."""
+    digest = hashlib.sha256()
+    for panel in panels:
+        digest.update(f"{panel.name}\0{panel.group}\0{panel.image.shape}\0".encode())
+        for array in (panel.image, panel.target, panel.valid):
+            digest.update(b"-" if array is None else array.tobytes())
+    return digest.hexdigest()
+
+
+def train(
+    recipe: Recipe,
+    train_panels: Sequence[Panel],
+    val_panels: Sequence[Panel],
+    out: Path,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    data_sha256: str | None = None,
+    resume: bool = False,
+    allow_changed: bool = False,
+    accelerator: str = "auto",
+    devices: int = 1,
+    say: Callable[[str], None] = lambda text: None,
+    event: Callable[..., None] = lambda kind, **facts: None,
+) -> tuple[Standardised, FitResult]:
+    """Train the network of a recipe on panels.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to do.
+    train_panels, val_panels : sequence of Panel
+        Prepared by the chain of the recipe; no group may be on both sides.
+    out : Path
+        Folder of the run.
+    mean, std : sequence of float, 0 to 255
+        Standardisation, from `graven.train.panels.band_statistics` of the training panels.
+    data_sha256 : str, optional
+        Hash of the data; computed from the pixels when left out.
+    resume, allow_changed, accelerator, devices, say, event
+        As in `graven.train.loop.fit`.
+
+    Returns
+    -------
+    model : Standardised
+        With the last weights; the best ones lie in ``best.safetensors``.
+    result : FitResult
+        How the run ended.
+
+    Raises
+    ------
+    InputError
+        If a group is on both sides.
+    GravenError
+        As in `graven.train.loop.fit`.
+    """
+    shared = sorted({panel.group for panel in train_panels} & {panel.group for panel in val_panels})
+    if shared:
+        raise InputError(f"the group {shared[0]!r} is in training and validation; split by panel or site")
+    data, run = recipe.data, recipe.run
+    source = CropSource(
+        tuple(train_panels),
+        crop_px=data.crop_px,
+        augment=recipe.augment,
+        seed=run.seed,
+        positive_share=data.positive_share,
+        empty_negatives=recipe.task == "gate",
+    )
+    tiles = validation_tiles(
+        val_panels, tile_px=data.validation_tile_px, max_per_panel=data.validation_tiles_per_panel
+    )
+    model = build_model(recipe, mean=mean, std=std)
+    known: dict[str, Any] = {"resume": resume, "allow_changed": allow_changed, "say": say, "event": event}
+    result = fit(
+        recipe,
+        model,
+        build_task(recipe),
+        source,
+        tiles,
+        out,
+        data_sha256=data_sha256 or panels_hash([*train_panels, *val_panels]),
+        accelerator=accelerator,
+        devices=devices,
+        **known,
+    )
+    return model, result

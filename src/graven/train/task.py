@@ -1,0 +1,191 @@
+"""What a network is asked: a probability per pixel, or one per tile. The loop knows no more than this."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from graven.errors import InputError
+from graven.nets.gate import Gate
+from graven.train.dataset import Sample
+from graven.train.scores import Counts, binary_scores, count
+
+__all__ = ["Batch", "GateTask", "SegmentTask", "Standardised", "Task", "collate"]
+
+CELL_SHARE = 0.02
+
+
+class Standardised(nn.Module):
+    """A network behind its standardisation: ``net((image - mean) / std)`` for values in 0 to 255.
+
+    Parameters
+    ----------
+    net : nn.Module
+        Takes standardised images.
+    mean, std : sequence of float, 0 to 255
+        One per band; kept as buffers, so they travel with the weights.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        if len(mean) != len(std) or min(std) <= 0:
+            raise InputError(f"standardisation needs as many stds as means, all positive; got {mean} and {std}")
+        self.net = net
+        self.register_buffer("mean", torch.tensor(list(mean), dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(list(std), dtype=torch.float32).view(1, -1, 1, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the logits of the network for images (N, C, H, W), 0 to 255."""
+        logits: Tensor = self.net((image - self.mean) / self.std)
+        return logits
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples stacked for the network.
+
+    Attributes
+    ----------
+    image : Tensor of shape (N, C, H, W), float32, 0 to 255
+        Prepared pixels.
+    target, valid : Tensor of shape (N, 1, H, W), float32 and bool
+        Truth, and where it is known.
+    origins : tuple of str
+        Where each sample comes from.
+    """
+
+    image: Tensor
+    target: Tensor
+    valid: Tensor
+    origins: tuple[str, ...]
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples of equal size into a batch on the CPU."""
+    image = torch.from_numpy(np.stack([sample.image for sample in samples]).astype(np.float32, copy=False))
+    target = torch.from_numpy(np.stack([sample.target for sample in samples]).astype(np.float32))[:, None]
+    valid = torch.from_numpy(np.stack([sample.valid for sample in samples]))[:, None]
+    return Batch(image, target, valid, tuple(sample.origin for sample in samples))
+
+
+class Task(Protocol):
+    """What the loop needs to know about a method."""
+
+    @property
+    def score_name(self) -> str:
+        """Score by which the best weights are chosen; larger is better."""
+        ...
+
+    def outputs(self, model: Standardised, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the scalar loss of a batch and its logits, (N, 1, H, W) or (N, 1)."""
+        ...
+
+    def counts(self, probs: NDArray[np.float32], batch: Batch) -> list[Counts]:
+        """Return the counts of each sample at threshold 0.5."""
+        ...
+
+    def scores(self, counts: Sequence[Counts]) -> dict[str, float]:
+        """Return the scores over all samples of the validation set."""
+        ...
+
+
+@dataclass(frozen=True)
+class SegmentTask:
+    """One probability per pixel.
+
+    Attributes
+    ----------
+    criterion : nn.Module
+        From `graven.losses`, called with logits, truth and valid mask, all (N, 1, H, W).
+    """
+
+    criterion: nn.Module
+    score_name: str = "miou"
+
+    def outputs(self, model: Standardised, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the criterion over valid pixels, and the logits (N, 1, H, W)."""
+        logits = model(batch.image)
+        return self.criterion(logits, batch.target, batch.valid), logits
+
+    def counts(self, probs: NDArray[np.float32], batch: Batch) -> list[Counts]:
+        """Return pixel counts of each sample."""
+        preds, target = probs >= 0.5, batch.target.cpu().numpy() > 0
+        valid = batch.valid.cpu().numpy()
+        return [count(p, t, v) for p, t, v in zip(preds, target, valid, strict=True)]
+
+    def scores(self, counts: Sequence[Counts]) -> dict[str, float]:
+        """Return pooled and per-image scores."""
+        return binary_scores(counts)
+
+
+@dataclass(frozen=True)
+class GateTask:
+    r"""One probability per tile: does it hold at least a given share of foreground?
+
+    The loss is the binary cross entropy of the tile's logit. Where the network shows its class activation map, the map is
+    taught as well: with *n* cells and :math:`z` their activation plus bias, :math:`z - \ln n` is the logit that a cell
+    alone would give the tile under soft-maximum pooling, and it is compared with whether the cell holds foreground.
+
+    Attributes
+    ----------
+    min_share : float, 0 to 1
+        Foreground among valid pixels from which a tile counts as positive.
+    map_weight : float, >= 0
+        Weight of the map's cross entropy beside that of the tile; 0 for networks without a map.
+    smoothing : float, 0 to 0.5
+        Tile labels are moved this far towards one half.
+    """
+
+    min_share: float = 0.001
+    map_weight: float = 0.0
+    smoothing: float = 0.0
+    score_name: str = "separation"
+
+    def labels(self, batch: Batch) -> Tensor:
+        """Return the truth of each tile, (N, 1), float32, 0 or 1."""
+        known = batch.valid.sum(dim=(2, 3)).clamp_min(1)
+        share = (batch.target * batch.valid).sum(dim=(2, 3)) / known
+        return (share >= self.min_share).float()
+
+    def outputs(self, model: Standardised, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the cross entropy of tiles and, weighted, of the map, and the logits (N, 1)."""
+        labels = self.labels(batch)
+        smooth = labels * (1 - 2 * self.smoothing) + self.smoothing
+        if not self.map_weight:
+            logits = model(batch.image)
+            return functional.binary_cross_entropy_with_logits(logits.float(), smooth), logits
+        net = model.net
+        if not isinstance(net, Gate):
+            raise InputError(f"{type(net).__name__} has no class activation map; set the gate's map_weight to 0")
+        logits, cam = net.forward_with_cam((batch.image - model.mean) / model.std)
+        tile = functional.binary_cross_entropy_with_logits(logits.float(), smooth)
+        cells = cam.float() + net.classifier.bias.float() - math.log(cam.shape[-1] * cam.shape[-2])
+        share = functional.adaptive_avg_pool2d(batch.target * batch.valid, cam.shape[-2:])
+        known = functional.adaptive_avg_pool2d(batch.valid.float(), cam.shape[-2:])
+        weight = known * ((share == 0) | (share > CELL_SHARE)).float()
+        each = functional.binary_cross_entropy_with_logits(cells, (share > CELL_SHARE).float(), reduction="none")
+        return tile + self.map_weight * (each * weight).sum() / weight.sum().clamp_min(1), logits
+
+    def counts(self, probs: NDArray[np.float32], batch: Batch) -> list[Counts]:
+        """Return one count per tile."""
+        labels = self.labels(batch).cpu().numpy() > 0
+        everything = np.ones(1, bool)
+        return [count(p >= 0.5, t, everything) for p, t in zip(probs, labels, strict=True)]
+
+    def scores(self, counts: Sequence[Counts]) -> dict[str, float]:
+        """Return pooled scores over tiles; ``separation`` is the mean of recall and specificity."""
+        scores = binary_scores(counts)
+        pooled = sum(counts, Counts())
+        specificity = pooled.tn / (pooled.tn + pooled.fp) if pooled.tn + pooled.fp else 0.0
+        return {**scores, "specificity": specificity, "separation": (scores["recall"] + specificity) / 2}

@@ -1,0 +1,169 @@
+"""Output folders: whole or not at all, resumable when interrupted, and never somebody else's data."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import pytest
+
+from graven.errors import DiskFull, InputError, Interrupted, UsageError
+from graven.io import seam
+from graven.io.fs import COMPLETE_MARKER, PARTIAL_MARKER, OutputFolder, write_text_atomic
+
+
+def fill(folder: OutputFolder, text: str) -> None:
+    write_text_atomic(folder.path / "result.txt", text)
+    write_text_atomic(folder.path / COMPLETE_MARKER, "{}")
+
+
+def names(folder) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_the_folder_appears_only_when_complete(tmp_path):
+    with OutputFolder(tmp_path / "out") as folder:
+        fill(folder, "one")
+        assert names(tmp_path) == ["out.partial"]
+        assert not folder.resumed
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["result.txt", COMPLETE_MARKER]
+
+
+@pytest.mark.parametrize("interruption", [Interrupted, KeyboardInterrupt])
+def test_interrupted_work_is_kept_and_resumed(tmp_path, interruption):
+    with pytest.raises(interruption), OutputFolder(tmp_path / "out") as folder:
+        write_text_atomic(folder.path / "ledger", "7 tiles")
+        raise interruption
+    assert names(tmp_path) == ["out.partial"]
+    with pytest.raises(UsageError, match="--resume"):
+        OutputFolder(tmp_path / "out")
+    with OutputFolder(tmp_path / "out", resume=True) as folder:
+        assert folder.resumed
+        assert (folder.path / "ledger").read_text() == "7 tiles"
+        fill(folder, "one")
+    assert names(tmp_path / "out") == ["ledger", "result.txt", COMPLETE_MARKER]
+
+
+def test_an_error_leaves_nothing_behind(tmp_path):
+    with pytest.raises(InputError), OutputFolder(tmp_path / "out") as folder:
+        fill(folder, "one")
+        raise InputError("wrong")
+    assert names(tmp_path) == []
+
+
+def test_an_error_in_resumed_work_does_not_destroy_it(tmp_path):
+    with pytest.raises(Interrupted), OutputFolder(tmp_path / "out") as folder:
+        write_text_atomic(folder.path / "ledger", "7 tiles")
+        raise Interrupted("stop")
+    with pytest.raises(DiskFull), OutputFolder(tmp_path / "out", resume=True):
+        raise DiskFull("full")
+    assert (tmp_path / "out.partial" / "ledger").read_text() == "7 tiles"
+
+
+def test_nothing_to_resume_is_said(tmp_path):
+    with pytest.raises(UsageError, match="nothing to resume"):
+        OutputFolder(tmp_path / "out", resume=True)
+    assert names(tmp_path) == []
+
+
+def test_overwrite_replaces_a_result_of_graven_only_when_complete(tmp_path):
+    with OutputFolder(tmp_path / "out") as folder:
+        fill(folder, "old")
+    with pytest.raises(UsageError, match="--overwrite"):
+        OutputFolder(tmp_path / "out")
+    with pytest.raises(InputError), OutputFolder(tmp_path / "out", overwrite=True) as folder:
+        fill(folder, "new")
+        raise InputError("wrong")
+    assert (tmp_path / "out" / "result.txt").read_text() == "old"
+    with OutputFolder(tmp_path / "out", overwrite=True) as folder:
+        fill(folder, "new")
+        assert (tmp_path / "out" / "result.txt").read_text() == "old"
+    assert (tmp_path / "out" / "result.txt").read_text() == "new"
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_somebody_else_is_never_touched(tmp_path, overwrite):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.doc").write_text("years of work")
+    with pytest.raises(UsageError, match="left alone"):
+        OutputFolder(tmp_path / "out", overwrite=overwrite)
+    assert names(tmp_path) == ["out"]
+    (tmp_path / "photo").write_text("file")
+    with pytest.raises(UsageError, match="not a folder"):
+        OutputFolder(tmp_path / "photo", overwrite=overwrite)
+    (tmp_path / "other.partial").mkdir()
+    (tmp_path / "other.partial" / "mine").write_text("x")
+    with pytest.raises(UsageError, match="not work of graven"):
+        OutputFolder(tmp_path / "other", overwrite=overwrite)
+    assert names(tmp_path / "other.partial") == ["mine"]
+
+
+def test_an_empty_folder_may_become_the_output(tmp_path):
+    (tmp_path / "out").mkdir()
+    with OutputFolder(tmp_path / "out") as folder:
+        fill(folder, "one")
+    assert names(tmp_path) == ["out"]
+    assert (tmp_path / "out" / "result.txt").read_text() == "one"
+
+
+def test_overwrite_drops_interrupted_work(tmp_path):
+    with pytest.raises(Interrupted), OutputFolder(tmp_path / "out") as folder:
+        write_text_atomic(folder.path / "ledger", "7 tiles")
+        raise Interrupted("stop")
+    with OutputFolder(tmp_path / "out", overwrite=True) as folder:
+        fill(folder, "one")
+    assert names(tmp_path / "out") == ["result.txt", COMPLETE_MARKER]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are taken with flock, which Windows lacks")
+def test_two_runs_cannot_write_to_the_same_folder(tmp_path):
+    with OutputFolder(tmp_path / "out") as folder:
+        with pytest.raises(UsageError, match="another run"):
+            OutputFolder(tmp_path / "out", resume=True)
+        with pytest.raises(UsageError, match="another run"):
+            OutputFolder(tmp_path / "out", overwrite=True)
+        fill(folder, "one")
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_a_failing_rename_puts_the_old_result_back(tmp_path, monkeypatch, k):
+    with OutputFolder(tmp_path / "out") as folder:
+        fill(folder, "old")
+
+    class FailingReplace(seam.FileOperations):
+        count = 0
+
+        def replace(self, source, target):
+            if source.is_dir():
+                FailingReplace.count += 1
+                if FailingReplace.count == k:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            super().replace(source, target)
+
+    monkeypatch.setattr(seam, "OPERATIONS", FailingReplace())
+    with pytest.raises(DiskFull), OutputFolder(tmp_path / "out", overwrite=True) as folder:
+        fill(folder, "new")
+    assert (tmp_path / "out" / "result.txt").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_death_between_the_two_renames_is_mended_by_the_next_run(tmp_path):
+    with OutputFolder(tmp_path / "out") as folder:
+        fill(folder, "old")
+    (tmp_path / "out").rename(tmp_path / ".graven-out.old")  # what a killed complete() leaves
+    with pytest.raises(UsageError, match="exists"):
+        OutputFolder(tmp_path / "out")
+    assert (tmp_path / "out" / "result.txt").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_resumed_run_sweeps_half_written_files(tmp_path):
+    with pytest.raises(Interrupted), OutputFolder(tmp_path / "out") as folder:
+        (folder.path / f".graven-{os.getpid()}-x.tmp").mkdir()
+        raise Interrupted("stop")
+    with OutputFolder(tmp_path / "out", resume=True) as folder:
+        assert names(folder.path) == [PARTIAL_MARKER]
+        fill(folder, "one")
