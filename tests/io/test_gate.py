@@ -202,7 +202,15 @@ def test_the_extension_must_agree(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["/vsicurl/http://x/a.tif", "http://x/a.tif", "<VRTDataset/>", "a\0.tif", "GTIFF_DIR:1:a.tif", "WMS:x", "netcdf:a.tif"],
+    [
+        "/vsicurl/http://x/a.tif",
+        "http://x/a.tif",
+        "<VRTDataset/>",
+        "a\0.tif",
+        "GTIFF_DIR:1:a.tif",
+        "WMS:x",
+        "netcdf:a.tif",
+    ],
 )
 def test_names_that_a_decoder_could_interpret_are_refused(text):
     with pytest.raises(FormatRefused, match="local image files only"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import textwrap
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import PIL.Image
@@ -74,13 +76,17 @@ def test_mask_read_by_tifffile_and_pillow(tmp_path):
         np.testing.assert_array_equal(page.colormap[:, [1, 7]] >> 8, [[0xD5, 0x00], [0x5E, 0x72], [0x00, 0xB2]])
         assert page.tags["Software"].value.startswith("graven ")
         assert page.tags["GDAL_NODATA"].value.strip() == "255"
-        items = {i.get("name"): i.text for i in ET.fromstring(page.tags["GDAL_METADATA"].value) if i.get("sample") is None}
+        # GDAL escapes twice when it writes, and undoes both when it reads
+        items = {
+            i.get("name"): html.unescape(i.text)
+            for i in ET.fromstring(page.tags["GDAL_METADATA"].value)
+            if i.get("sample") is None
+        }
         assert items["GRAVEN_RUN_ID"] == "r1"
         assert items["GRAVEN_SOURCE_SHA256"] == "ab" * 32
         assert items["GRAVEN_PIXEL_SIZE_MM"] == "0.5 0.5"
         assert [c["name"] for c in json.loads(items["GRAVEN_CLASSES"])] == ["pecked", 'groove & "line"']
-        assert [p.shape for p in opened.pages[1:]] == [(350, 550), (175, 275)][: len(opened.pages) - 1]
-        assert len(opened.pages) >= 2
+        assert [p.shape for p in opened.pages[1:]] == [(350, 550), (175, 275)]
         assert set(np.unique(opened.pages[1].asarray())) <= {0, 1, 7, 255}  # majority invents no class
     with PIL.Image.open(tmp_path / "panel_mask.tif") as image:
         np.testing.assert_array_equal(np.asarray(image), mask)
@@ -105,7 +111,9 @@ def test_plain_image_stays_plain_and_keeps_its_stated_scale(tmp_path):
     assert raster.georeference is None
     assert raster.pixel_size == PixelSize(0.1, 0.2, "user")
     with tifffile.TiffFile(tmp_path / "a_mask.tif") as opened:
-        assert not {"ModelPixelScaleTag", "ModelTiepointTag", "GeoKeyDirectoryTag"} & {t.name for t in opened.pages[0].tags}
+        assert not {"ModelPixelScaleTag", "ModelTiepointTag", "GeoKeyDirectoryTag"} & {
+            t.name for t in opened.pages[0].tags
+        }
 
 
 def test_style_is_xml_with_the_classes(tmp_path):
@@ -140,7 +148,13 @@ def test_float_keeps_every_bit_and_nan_is_unknown(tmp_path):
     height_mm = np.random.default_rng(6).normal(size=(1, 300, 200)).astype(np.float32)
     height_mm[0, 7, 8] = np.nan
     write_float_cog(
-        tmp_path / "h.tif", rows_of(height_mm), height=300, width=200, names=("height",), units=("mm",), georeference=LOCAL
+        tmp_path / "h.tif",
+        rows_of(height_mm),
+        height=300,
+        width=200,
+        names=("height",),
+        units=("mm",),
+        georeference=LOCAL,
     )
     with tifffile.TiffFile(tmp_path / "h.tif") as opened:
         assert opened.pages[0].predictor == 3
@@ -170,7 +184,8 @@ def test_affine_and_crs_are_untouched(tmp_path, crs):
     with rasterio.open(tmp_path / "in.tif") as before, rasterio.open(tmp_path / "out.tif") as after:
         assert after.transform == before.transform
         assert after.crs == before.crs
-    assert open_raster(tmp_path / "out.tif").georeference == source.georeference
+    found = open_raster(tmp_path / "out.tif").georeference
+    assert replace(found, crs_wkt=None) == replace(source.georeference, crs_wkt=None)
 
 
 def test_a_marked_corner_lands_on_the_same_place(tmp_path):
@@ -187,7 +202,6 @@ def test_a_marked_corner_lands_on_the_same_place(tmp_path):
         row, col = np.argwhere(opened.pages[0].asarray() == 1)[0]
     (i, j, _, x, y, _), (sx, sy, _) = tags["ModelTiepointTag"], tags["ModelPixelScaleTag"]
     assert (x + (col - i) * sx, y - (row - j) * sy) == by_hand
-    assert tags["GeoKeyDirectoryTag"][4:8] == (1024, 0, 1, 3) or 1025 in tags["GeoKeyDirectoryTag"]
     keys = tags["GeoKeyDirectoryTag"]
     assert dict(zip(keys[4::4], keys[7::4], strict=True))[1025] == 1  # RasterPixelIsArea: corners, not centres
 
@@ -204,7 +218,13 @@ def test_same_content_same_bytes_however_it_is_cut(tmp_path):
         for c in range(0, WIDTH, 300)
     ]
     write_mask_cog(
-        tmp_path / "later" / "b.tif", tiles, height=HEIGHT, width=WIDTH, classes=CLASSES, georeference=LOCAL, pixel_size=SIZE
+        tmp_path / "later" / "b.tif",
+        tiles,
+        height=HEIGHT,
+        width=WIDTH,
+        classes=CLASSES,
+        georeference=LOCAL,
+        pixel_size=SIZE,
     )
     assert sha256_file(tmp_path / "later" / "b.tif") == first
 
@@ -234,7 +254,8 @@ def test_bands_give_the_raster_back(data):
     ("blocks", "words"),
     [
         ([], "blocks ended"),
-        ([(Window(0, 0, 4, 4), np.zeros((4, 4), np.uint8))] * 2, "another block"),
+        ([(Window(0, 0, 4, 4), np.zeros((4, 4), np.uint8))] * 2, "row order"),
+        ([(Window(0, 0, 3, 4), np.zeros((3, 4), np.uint8))] * 2, "another block"),
         ([(Window(0, 0, 4, 5), np.zeros((4, 5), np.uint8))], "leaves the raster"),
         ([(Window(0, 0, 4, 4), np.zeros((4, 4), np.uint16))], "uint16"),
         ([(Window(0, 0, 4, 4), np.zeros((3, 4), np.uint8))], "shape"),
@@ -312,7 +333,9 @@ def can_mount() -> bool:
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.skipif(not can_mount(), reason="no unprivileged user name spaces here; the file size limit is tested instead")
+@pytest.mark.skipif(
+    not can_mount(), reason="no unprivileged user name spaces here; the file size limit is tested instead"
+)
 @pytest.mark.parametrize("size_kib", [4, 64, 700, 1400, 2100, 2500])
 def test_full_disk_is_an_error_and_changes_nothing(tmp_path, size_kib):
     """A real file system of a few KiB: noise of 1 MiB needs about 2.4 MiB while it is written."""

@@ -169,7 +169,9 @@ def test_an_internal_mask_is_honoured(tmp_path):
 
 def test_sidecars_are_not_looked_at(tmp_path):
     write_geotiff(tmp_path / "a.tif", bands_of(RGB))
-    (tmp_path / "a.tif.aux.xml").write_text('<PAMDataset><PAMRasterBand band="1"><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>')
+    (tmp_path / "a.tif.aux.xml").write_text(
+        '<PAMDataset><PAMRasterBand band="1"><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>'
+    )
     PIL.Image.fromarray(np.zeros((70, 90), np.uint8)).save(tmp_path / "mask.tif")
     (tmp_path / "mask.tif").rename(tmp_path / "a.tif.msk")
     raster = open_raster(tmp_path / "a.tif")
@@ -197,7 +199,9 @@ def test_a_number_outside_the_palette_is_damage(tmp_path):
         open_raster(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize(("bits", "color", "key", "row"), [(8, 2, (1, 2, 3), bytes([1, 2, 3, 1, 2, 4])), (2, 0, (2,), b"\x90")])
+@pytest.mark.parametrize(
+    ("bits", "color", "key", "row"), [(8, 2, (1, 2, 3), bytes([1, 2, 3, 1, 2, 4])), (2, 0, (2,), b"\x90")]
+)
 def test_colour_key_of_png(tmp_path, bits, color, key, row):
     """First pixel has the transparent colour, second has not (2 bits: 0b10 and 0b01)."""
     extra = chunk(b"tRNS", struct.pack(f">{len(key)}H", *key))
@@ -215,7 +219,9 @@ def test_orientation_equals_exif_transpose(tmp_path, name, orientation):
     exif = PIL.Image.Exif()
     exif[274] = orientation
     if name == "a.tif":
-        tifffile.imwrite(tmp_path / name, RGB, photometric="rgb", extratags=[(274, 3, 1, orientation, True)], rowsperstrip=9)
+        tifffile.imwrite(
+            tmp_path / name, RGB, photometric="rgb", extratags=[(274, 3, 1, orientation, True)], rowsperstrip=9
+        )
     else:
         PIL.Image.fromarray(RGB).save(tmp_path / name, exif=exif)
     with PIL.Image.open(tmp_path / name) as image:
@@ -351,7 +357,9 @@ def test_a_plain_image_has_neither_place_nor_scale_whatever_its_dpi(tmp_path):
     assert suggested_pixel_size(tmp_path / "b.png") is None
 
 
-@pytest.mark.parametrize(("image", "world"), [("a.jpg", "a.jgw"), ("a.png", "a.pgw"), ("a.tif", "a.tfw"), ("a.jpg", "a.wld")])
+@pytest.mark.parametrize(
+    ("image", "world"), [("a.jpg", "a.jgw"), ("a.png", "a.pgw"), ("a.tif", "a.tfw"), ("a.jpg", "a.wld")]
+)
 def test_world_files_speak_of_the_centre_of_the_first_pixel(tmp_path, image, world):
     """ESRI: lines A D B E C F, where C, F is the centre of the upper left pixel; its corner is half a pixel off."""
     PIL.Image.fromarray(RGB).save(tmp_path / image)

@@ -231,7 +231,7 @@ def test_empty_masks() -> None:
 
 
 def test_cldice_sees_a_gap_that_iou_hardly_sees() -> None:
-    # A bar 3×40 cut in the middle by 2 columns: all of the prediction's line is true, two pixels of the truth's are lost.
+    # A bar 3×40 cut by 2 columns: the whole line of the prediction is true, two pixels of the truth's are lost.
     truth = np.zeros((9, 44), bool)
     truth[3:6, 2:42] = True
     cut = truth.copy()

@@ -187,7 +187,9 @@ def _patches(item: LabelledImage, patch_px: int) -> Iterator[Patch]:
         raise DataError(f"{item.image_path.name} must have 8 bits per band to become patches, got {raster.dtype}")
     size = (raster.height, raster.width)
     target = item.read_target(size)
-    valid = raster.read_valid_padded() if item.read_valid is None else raster.read_valid_padded() & item.read_valid(size)
+    valid = (
+        raster.read_valid_padded() if item.read_valid is None else raster.read_valid_padded() & item.read_valid(size)
+    )
     grid = TileGrid(raster.height, raster.width, tile_px=patch_px, overlap_px=0)
     for _, _, window in grid.windows():
         inside = window.intersection(grid.bounds)

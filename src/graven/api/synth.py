@@ -133,7 +133,9 @@ def synth(
     if rock is not None and rock not in ROCKS:
         raise UsageError(f"--rock takes {', '.join(ROCKS)}, got {rock!r}")
     if seed < 0 or not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX:
-        raise InputError(f"the seed must be at least 0 and the size {MIN_SIZE_PX} to {MAX_SIZE_PX} px, got {seed}, {size_px}")
+        raise InputError(
+            f"the seed must be at least 0 and the size {MIN_SIZE_PX} to {MAX_SIZE_PX} px, got {seed}, {size_px}"
+        )
     name = f"{kind}_{seed}"
     target = Path(out) if out is not None else Path(name)
     with OutputFolder(target, overwrite=overwrite) as output:
@@ -181,7 +183,13 @@ def _write_layers(folder: Path, name: str, panel: PetroglyphPanel, *, report: An
     classes = np.where(panel.valid, panel.mask.astype(np.uint8), np.uint8(NODATA))
     valid = None if panel.valid.all() else panel.valid
     write_image_cog(
-        folder / f"{name}_image.tif", _blocks(layers["image"]), n_bands=3, dtype=np.dtype(np.uint8), valid=valid, tags=tags, **frame
+        folder / f"{name}_image.tif",
+        _blocks(layers["image"]),
+        n_bands=3,
+        dtype=np.dtype(np.uint8),
+        valid=valid,
+        tags=tags,
+        **frame,
     )
     report(1, 5)
     write_mask_cog(folder / f"{name}_mask.tif", _blocks(classes), classes=PETROGLYPH_CLASSES, tags=tags, **frame)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from graven.errors import GravenError, InputError, OutOfMemory, OutputError
+from graven.errors import DiskFull, GravenError, InputError, OutOfMemory, OutputError
 from graven.io.bands import BAND_ROWS, gather_bands
-from graven.io.fs import atomic_path
+from graven.io.fs import atomic_path, free_bytes
 from graven.io.gate import inspect
 from graven.io.gdalenv import load_rasterio, quiet_about_missing_georeference, strict_options
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CogPlan", "write_cog"]
 
 _TILE_PX = 512
+_FULL_BELOW_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,26 @@ def write_cog(target: Path, blocks: Iterable[tuple[Window, NDArray[Any]]], plan:
             _write_plain(plain, bands, plan, hashes)
             _convert(plain, temporary, plan)
             plain.unlink()
-        except (GravenError, OSError):
+        except GravenError:
             raise
         except MemoryError as error:
             raise OutOfMemory(f"{target}: memory ran out while writing; close other programs and run again") from error
+        except Exception as error:
+            raise _as_ours(error, target, plain) from error
+
+
+def _as_ours(error: Exception, target: Path, plain: Path) -> Exception:
+    """Judge what GDAL reported: on a full disk it speaks of seeks and strips, and has removed its file by then.
+
+    The final file with its overviews needs less than twice the plain one, so less than that free means a full disk.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    size = plain.stat().st_size if plain.exists() else 0
+    if free_bytes(target.parent) < max(2 * size, _FULL_BELOW_BYTES):
+        return DiskFull(f"{target}: the disk is full, the file was not changed; free some space and run again")
+    reason = " ".join(str(error.__cause__ or error).split())[:100]
+    return OutputError(f"{target}: cannot be written ({reason}); check the folder and the disk")
 
 
 def _write_plain(path: Path, bands: Iterable[tuple[Window, NDArray[Any]]], plan: CogPlan, hashes: list[bytes]) -> None:

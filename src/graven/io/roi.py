@@ -125,9 +125,7 @@ def _inside(geometry: BaseGeometry, window: Window) -> NDArray[np.bool_]:
     transform = rasterio.Affine.translation(window.col, window.row)
     shape = (window.height, window.width)
     burn = rasterio.features.rasterize
-    burned: NDArray[np.uint8] = burn(
-        [(geometry, 1)], out_shape=shape, transform=transform, dtype="uint8"
-    )
+    burned: NDArray[np.uint8] = burn([(geometry, 1)], out_shape=shape, transform=transform, dtype="uint8")
     return burned > 0
 
 
@@ -144,11 +142,15 @@ def _from_geojson(path: Path, raster: Raster) -> BaseGeometry:
         raise DataError(f"{path.name}: not a GeoJSON object; save the region as GeoJSON")
     kind = content.get("type")
     if kind == "FeatureCollection":
-        geometries = [feature.get("geometry") for feature in content.get("features", []) if isinstance(feature, dict)]
+        features = content.get("features")
+        if not isinstance(features, list):
+            raise DataError(f"{path.name}: its features are not a list; save the region as GeoJSON")
+        geometries = [feature.get("geometry") for feature in features if isinstance(feature, dict)]
     else:
         geometries = [content.get("geometry") if kind == "Feature" else content]
     member = content.get("crs")
-    name = member.get("properties", {}).get("name") if isinstance(member, dict) else None
+    properties = member.get("properties") if isinstance(member, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
     if isinstance(name, str) and raster.georeference is not None and not path.name.lower().endswith(".px.geojson"):
         _check_crs(path, "EPSG:4326" if name in _LON_LAT else name, raster)
     try:
@@ -161,6 +163,9 @@ def _from_geojson(path: Path, raster: Raster) -> BaseGeometry:
 
 
 def _from_geopackage(path: Path, raster: Raster) -> BaseGeometry:
+    with path.open("rb") as stream:
+        if stream.read(16) != b"SQLite format 3\0":
+            raise DataError(f"{path.name}: not a GeoPackage, whatever its name says; save the region again")
     load_rasterio()  # our settings must stand before the other GDAL is loaded
     import pyogrio
     import pyogrio.errors

@@ -17,7 +17,6 @@ perimeter it is a shift of the border, which carries it over to lengths.
 from __future__ import annotations
 
 import math
-
 from typing import TYPE_CHECKING
 
 from graven.errors import InputError

@@ -8,11 +8,12 @@ Weights rise linearly over the overlap: ``w(i) = min(i + 1, tile - i, overlap + 
 weights add up to ``overlap + 1`` in each direction, which is also the weight of a tile alone; so for overlaps up to
 half a tile the sum of weights is the same everywhere inside.
 
-No sum can overflow. Along one direction the tiles that cover a pixel start a stride apart, so their weights add up to at
-most ``S = max over r < stride of w(r) + w(r + stride) + w(r + 2 stride) + …`` (`largest_weight_sum`; ``overlap + 1`` for
-overlaps up to half a tile). Weights are products of both directions, so a sum of products is at most ``65535 * S**2``.
-`sum_dtype` takes uint32 where that is below ``2**32``, that is for ``S <= 255``, and uint64 otherwise. Rounding to a byte
-needs ``255 * 65535 * S**2 + 65535 * S**2 / 2`` in uint64, which is below ``2**64`` for every ``S < 2**20``.
+No sum can overflow. Along one direction the tiles that cover a pixel start a stride apart, so their weights add up to
+at most ``S = max over r < stride of w(r) + w(r + stride) + w(r + 2 stride) + ...`` (`largest_weight_sum`; this is
+``overlap + 1`` for overlaps up to half a tile). Weights are products of both directions, so a sum of products is at most
+``65535 * S**2``. `sum_dtype` takes uint32 where that is below ``2**32``, that is for ``S <= 256``, and uint64 otherwise.
+Rounding to a byte needs ``255 * 65535 * S**2 + 65535 * S**2 / 2`` in uint64, which is below ``2**64`` for every
+``S < 2**20``.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def largest_weight_sum(tile_px: int, overlap_px: int) -> int:
     Examples
     --------
     >>> largest_weight_sum(512, 128), largest_weight_sum(6, 4)
-    (129, 9)
+    (129, 6)
     """
     stride = tile_px - overlap_px
     weights = ramp(tile_px, overlap_px)

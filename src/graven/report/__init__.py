@@ -13,8 +13,8 @@ from graven.report.evaluate import (
     evaluation_report,
     evaluation_rows,
 )
+from graven.report.overlays import evaluation_overlay, outline_overlay
 from graven.report.overview import overview, overview_factor
-from graven.report.pictures import evaluation_overlay, outline_overlay
 from graven.report.segment import segment_report
 from graven.report.tables import csv_table, markdown_table, text_table
 from graven.report.values import GateSummary, MethodBox, OutputFile, RotationNote, SegmentReport, Source

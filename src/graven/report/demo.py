@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graven.errors import InputError
 from graven.report.encode import jpeg_picture
-from graven.report.evaluate import EXPLAINED
+from graven.report.evaluate import metric_label, metric_meaning
 from graven.report.format import UNIT_SPACE, format_number
 from graven.report.marks import scale_bar
 from graven.report.page import render_page
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from graven.types import PixelSize
 
 __all__ = ["DemoCard", "DemoPage", "demo_page"]
-
-_NAMES = {"f1": "F1", "miou": "MIoU", "iou": "IoU", "dsc": "DSC", "boundary_f1": "boundary F1", "cldice": "clDice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +137,18 @@ def _card(card: DemoCard) -> dict[str, Any]:
         "text": card.text,
         "aspect": card.before.shape[1] / card.before.shape[0],
         "before": jpeg_picture(card.before, alt=card.before_caption),
-        "after": jpeg_picture(card.after, alt=card.after_caption),
+        "after": jpeg_picture(card.after, alt=card.after_caption, has_lines=True),
         "before_caption": card.before_caption,
         "after_caption": card.after_caption,
         "bar": scale_bar(card.width_px, card.pixel_size),
         "agreement": None
         if card.agreement is None
-        else jpeg_picture(card.agreement, alt="Hits white, misses blue, false alarms orange.", max_bytes=500_000),
+        else jpeg_picture(
+            card.agreement, alt="Hits white, misses blue, false alarms orange.", max_bytes=500_000, has_lines=True
+        ),
         "facts": [*card.facts, *([] if seconds is None else [("Time", seconds)])],
         "scores": [
-            (_NAMES.get(key, key.replace("_", " ")), EXPLAINED.get(key, ""), format_number(value, 3))
+            (metric_label(key), metric_meaning(key) or "", format_number(value, 3))
             for key, value in card.scores.items()
         ],
         "outputs": [(link, *OPENS.describe(link)) for link in card.outputs],

@@ -11,9 +11,11 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from graven.errors import InputError
-from graven.report.format import UNIT_SPACE, format_number, round_length
+from graven.report.format import UNIT_SPACE, format_number
 from graven.report.marks import Arrow, length_label
+from graven.report.numbering import place_numbers
 from graven.report.palette import hatch_pattern
+from graven.report.units import round_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,11 +29,12 @@ __all__ = ["SCALES", "Drawing", "choose_scale", "draw_traces", "scale_name"]
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 25.0, 50.0, 75.0, 100.0, 200.0, 500.0, 1000.0)
 """Denominators in use; 0.2 is an enlargement of five times, 5:1."""
 
-PAGE_MM = (180.0, 208.0)
+PAGE_MM = (179.0, 208.0)
 """Width and height that a drawing may take on an A4 sheet with its caption."""
 
 _UNITS_PER_MM = 20.0
 _VERTEX_LIMIT = 120_000
+_COARSEST = 2.0 * _UNITS_PER_MM
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +143,11 @@ def draw_traces(
     frame_w, frame_h = width * factors[0], height * factors[1]
     tolerance = 0.1 * _UNITS_PER_MM
     paths = _paths(traces, factors, tolerance)
-    while sum(count for _, _, count in paths) > _VERTEX_LIMIT:
+    while sum(count for _, _, count in paths) > _VERTEX_LIMIT and tolerance < _COARSEST:
         tolerance *= 2
         paths = _paths(traces, factors, tolerance)
     shapes = "".join(f'<path class="k{trace.class_id}" d="{data}"/>' for trace, data, _ in paths if data)
-    numbers, n_left_out = _numbers(traces, factors, (frame_w, frame_h), classes)
+    numbers, n_left_out = place_numbers(traces, factors, (frame_w, frame_h), classes, size=2.3 * _UNITS_PER_MM)
     foot, foot_h = _foot(width, factors[0], pixel_size, direction, frame_h)
     margin = 4.0
     box_w, box_h = frame_w + 2 * margin, frame_h + foot_h + 2 * margin
@@ -157,7 +160,7 @@ def draw_traces(
         f'<svg class="tracing" viewBox="{-margin:g} {-margin:g} {box_w:.0f} {box_h:.0f}" role="img" '
         f'aria-label="{escape(label)}"><defs>{defs}</defs><style>{style}</style>'
         f'<rect width="{frame_w:.0f}" height="{frame_h:.0f}" fill="#fff" stroke="#9aa0a6" stroke-width="2"/>'
-        f'<g fill-rule="evenodd" stroke-linejoin="round">{shapes}</g>{numbers}{foot}</svg>'
+        f'<g fill-rule="evenodd" stroke-linejoin="round" stroke-linecap="round">{shapes}</g>{numbers}{foot}</svg>'
     )
     scale = None if pixel_size is None else scale_name(pixel_size.x_mm / paper[0])
     return Drawing(svg, box_w / _UNITS_PER_MM / 10, scale, n_left_out, tolerance / float(factors.min()))
@@ -183,13 +186,18 @@ def _paper_mm_per_px(
 def _paths(traces: Sequence[Trace], factors: NDArray[np.float64], tolerance: float) -> list[tuple[Trace, str, int]]:
     paths = []
     for trace in traces:
-        rings = [(ring, True) for part in trace.polygons for ring in part] + [(line, False) for line in trace.lines]
+        outlines = [(ring, i > 0) for part in trace.polygons for i, ring in enumerate(part)]
         pieces, count = [], 0
-        for points, closed in rings:
-            kept = _simplified(points * factors, tolerance, closed=closed)
+        for points, is_hole in outlines:
+            kept = _simplified(points * factors, tolerance, closed=True)
+            if is_hole and len(kept) < 3:
+                continue
+            pieces.append(_path_data(kept, closed=True))
             count += len(kept)
-            if len(kept) > 1:
-                pieces.append(_path_data(kept, closed=closed))
+        for points in trace.lines:
+            kept = _simplified(points * factors, tolerance, closed=False)
+            pieces.append(_path_data(kept, closed=False))
+            count += len(kept)
         paths.append((trace, "".join(pieces), count))
     return paths
 
@@ -201,7 +209,9 @@ def _simplified(points: NDArray[np.float64], tolerance: float, *, closed: bool) 
 
 
 def _path_data(points: NDArray[np.int64], *, closed: bool) -> str:
-    """Relative moves are shorter than absolute ones; a ring is closed by Z."""
+    """Write a ring or line; relative moves are shorter. What shrank to a point becomes a dot, so no object vanishes."""
+    if len(points) < 2:
+        return f"M{points[0, 0]} {points[0, 1]}h0"
     steps = np.diff(points, axis=0)
     moves = " ".join(f"{dx} {dy}" for dx, dy in steps.tolist())
     return f"M{points[0, 0]} {points[0, 1]}l{moves}{'z' if closed else ''}"
@@ -210,53 +220,6 @@ def _path_data(points: NDArray[np.int64], *, closed: bool) -> str:
 def _class_style(class_id: int, color: str, kind: str) -> str:
     fill = f"url(#hatch-{class_id})" if kind == "area" else "none"
     return f".k{class_id}{{fill:{fill};stroke:{color};stroke-width:{4 if kind == 'area' else 6}}}"
-
-
-def _numbers(
-    traces: Sequence[Trace], factors: NDArray[np.float64], frame: tuple[float, float], classes: ClassTable
-) -> tuple[str, int]:
-    """Set numbers beside their objects, largest objects first, without overlap."""
-    size = 2.3 * _UNITS_PER_MM
-    several = len(classes) > 1
-    cell = 4 * size
-    taken: dict[tuple[int, int], list[tuple[float, float, float, float]]] = {}
-    texts, left_out = [], 0
-    boxes = [(np.array(trace.bounds_px).reshape(2, 2) * factors, trace) for trace in traces]
-    boxes.sort(key=lambda item: -float(np.prod(item[0][1] - item[0][0])))
-    for (low, high), trace in boxes:
-        text = f"{classes[trace.class_id].code if several else ''}{trace.number}"
-        text_w = 0.58 * size * len(text)
-        middle = (low + high) / 2
-        gap = 0.3 * size
-        places = (
-            (high[0] + gap, middle[1] - size / 2),
-            (middle[0] - text_w / 2, low[1] - size - gap),
-            (middle[0] - text_w / 2, high[1] + gap),
-            (low[0] - gap - text_w, middle[1] - size / 2),
-            (high[0] + gap, low[1] - size),
-            (high[0] + gap, high[1]),
-        )
-        for x, y in places:
-            box = (x, y, x + text_w, y + size)
-            cells = [
-                (i, j)
-                for i in range(int(box[0] // cell), int(box[2] // cell) + 1)
-                for j in range(int(box[1] // cell), int(box[3] // cell) + 1)
-            ]
-            inside = x >= 0 and y >= 0 and box[2] <= frame[0] and box[3] <= frame[1]
-            if inside and not any(_overlap(box, other) for key in cells for other in taken.get(key, [])):
-                for key in cells:
-                    taken.setdefault(key, []).append(box)
-                texts.append(f'<text x="{x:.0f}" y="{y + 0.8 * size:.0f}">{escape(text)}</text>')
-                break
-        else:
-            left_out += 1
-    group = f'<g class="numbers" font-size="{size:g}" fill="#111" stroke="#fff" stroke-width="8" paint-order="stroke">'
-    return group + "".join(texts) + "</g>", left_out
-
-
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _foot(

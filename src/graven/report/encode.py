@@ -87,7 +87,7 @@ def indexed_png(levels: NDArray[np.uint8], colors: NDArray[np.uint8], *, alt: st
     return _picture(buffer.getvalue(), "png", levels, alt)
 
 
-def jpeg_picture(rgb: NDArray[np.uint8], *, alt: str, max_bytes: int = 900_000) -> Picture:
+def jpeg_picture(rgb: NDArray[np.uint8], *, alt: str, max_bytes: int = 900_000, has_lines: bool = False) -> Picture:
     """Wrap a photograph as JPEG, at the best quality that fits a size.
 
     Parameters
@@ -98,6 +98,8 @@ def jpeg_picture(rgb: NDArray[np.uint8], *, alt: str, max_bytes: int = 900_000) 
         Alternative text.
     max_bytes : int
         Size to stay below; qualities from 90 down to 44 are tried. At the lowest, the size is taken as it comes.
+    has_lines : bool
+        Whether thin coloured lines were drawn on it; their colour is then stored at full resolution.
 
     Returns
     -------
@@ -108,7 +110,7 @@ def jpeg_picture(rgb: NDArray[np.uint8], *, alt: str, max_bytes: int = 900_000) 
     data = b""
     for quality in _QUALITIES:
         buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=quality, optimize=True, subsampling="4:2:0")
+        image.save(buffer, "JPEG", quality=quality, optimize=True, subsampling="4:4:4" if has_lines else "4:2:0")
         data = buffer.getvalue()
         if len(data) <= max_bytes:
             break

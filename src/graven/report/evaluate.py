@@ -26,6 +26,8 @@ __all__ = [
     "EvaluationRow",
     "evaluation_report",
     "evaluation_rows",
+    "metric_label",
+    "metric_meaning",
 ]
 
 EXPLAINED: Mapping[str, str] = {
@@ -34,14 +36,16 @@ EXPLAINED: Mapping[str, str] = {
     "recall": "of what is a mark, the share that was found",
     "f1": "precision and recall in one number; also called DSC",
     "dsc": "the same as F1",
-    "iou": "overlap of prediction and truth, divided by what either of them covers",
-    "miou": "that overlap for marks and for background, averaged",
+    "iou": "overlap of prediction and truth, divided by what either covers",
+    "miou": "overlap divided by what either covers, for marks and for background, averaged",
     "hit_rate": "the same as recall",
     "false_alarm_rate": "of what was marked, the share that is not a mark",
     "boundary_f1": "F1 of the outlines, where a small stated distance is forgiven",
     "cldice": "F1 of the centre lines: are thin parts found, and is nothing cut through",
 }
 """Metrics in one sentence each, by the first part of their name."""
+
+_LABELS = {"f1": "F1", "miou": "MIoU", "iou": "IoU", "dsc": "DSC", "cldice": "clDice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ def evaluation_report(report: EvaluationReport) -> str:
         "page_title": f"{report.title} – evaluation",
         "generator": f"graven {report.version}",
         "report": report,
-        "head": ["Image", "Judged pixels", *(name.replace("_", " ") for name in metrics)],
+        "head": ["Image", "Judged pixels", *(metric_label(name) for name in metrics)],
         "rows": [
             {
                 "name": row.name,
@@ -160,7 +164,7 @@ def evaluation_report(report: EvaluationReport) -> str:
             }
             for row in report.rows
         ],
-        "explained": [(name.replace("_", " "), text) for name in metrics if (text := _explanation(name))],
+        "explained": [(metric_label(name), text) for name in metrics if (text := metric_meaning(name))],
         "pictures": [
             (
                 overlay.name,
@@ -169,6 +173,7 @@ def evaluation_report(report: EvaluationReport) -> str:
                     overlay.picture,
                     alt=f"Agreement on {overlay.name}: hits white, misses blue, false alarms orange.",
                     max_bytes=400_000,
+                    has_lines=True,
                 ),
             )
             for overlay in report.overlays
@@ -186,7 +191,18 @@ def _score(value: float | None) -> str:
     return "–" if defined is None else format_number(defined, 3)
 
 
-def _explanation(name: str) -> str | None:
-    """Find the longest known metric that the name begins with: ``iou_pooled`` is explained as ``iou``."""
+def metric_label(name: str) -> str:
+    """Write a metric's name for people.
+
+    Examples
+    --------
+    >>> metric_label("boundary_f1_2px"), metric_label("miou")
+    ('boundary F1 2px', 'MIoU')
+    """
+    return " ".join(_LABELS.get(part, part) for part in name.split("_"))
+
+
+def metric_meaning(name: str) -> str | None:
+    """Explain the longest known metric that the name begins with: ``iou_pooled`` as ``iou``; None for an unknown."""
     known = [key for key in EXPLAINED if name == key or name.startswith(f"{key}_")]
     return EXPLAINED[max(known, key=len)] if known else None

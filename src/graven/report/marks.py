@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from graven.report.format import UNIT_SPACE, format_number, round_length
+from graven.report.format import UNIT_SPACE, format_number
 from graven.report.palette import colormap
+from graven.report.units import round_length
 
 if TYPE_CHECKING:
     from graven.types import Georeference, PixelSize

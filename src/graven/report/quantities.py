@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graven.report.format import Unit, convert, format_count, format_number, format_value, pick_unit
+from graven.report.format import format_count, format_number, format_value
+from graven.report.units import Unit, convert, pick_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

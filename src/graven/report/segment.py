@@ -11,12 +11,13 @@ from markupsafe import Markup
 from graven.report.charts import histogram
 from graven.report.drawing import Drawing, draw_traces
 from graven.report.encode import Picture, indexed_png, jpeg_picture
-from graven.report.format import convert, format_bytes, format_count
+from graven.report.format import format_bytes, format_count
 from graven.report.marks import arrow, color_bar, scale_bar
-from graven.report.overview import overview_factor, shrink_max, shrink_mean
+from graven.report.overlays import cam_overlay, outline_overlay, skipped_overlay
+from graven.report.overview import overview_factor, shrink_labels, shrink_max, shrink_mean
 from graven.report.page import render_page
-from graven.report.palette import colormap, hatch_pattern
-from graven.report.pictures import cam_overlay, doubt, outline_overlay, skipped_overlay, unit_levels
+from graven.report.palette import UNKNOWN, colormap, hatch_pattern
+from graven.report.pictures import doubt, unit_levels
 from graven.report.quantities import class_rows, confirmation, object_head, object_rows, published, size_unit
 from graven.report.statements import (
     ARROW_WORDS,
@@ -33,9 +34,13 @@ from graven.report.statements import (
     total,
     uncertainty_words,
 )
+from graven.report.units import convert
 from graven.report.words import OPENS, WORDS, Words
+from graven.types import NODATA
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from graven.report.values import SegmentReport
     from graven.types import ClassDefinition, Trace
 
@@ -128,21 +133,25 @@ def _pictures(report: SegmentReport, words: Words) -> dict[str, Picture | None]:
     factor = overview_factor(*report.labels.shape, long_side_px=_MAP_SIDE_PX)
     small = np.ascontiguousarray(np.moveaxis(shrink_mean(np.moveaxis(report.photo, 2, 0), factor), 0, 2))
     unsure = doubt(report.prob) if report.uncertainty is None else report.uncertainty
+    unknown = shrink_labels(report.labels, factor) == NODATA
     name, gate = report.source.name, report.gate
     pictures: dict[str, Picture | None] = {
         "photo": jpeg_picture(report.photo, alt=f"Photograph of the whole {words.ground}, {name}."),
         "outline": jpeg_picture(
             outline_overlay(report.photo, report.labels, report.classes),
             alt=f"The same photograph with coloured outlines around the traced {words.many}.",
+            has_lines=True,
         ),
-        "prob": indexed_png(
-            unit_levels(shrink_max(report.prob, factor)),
-            colormap("viridis"),
+        "prob": _map(
+            shrink_max(report.prob, factor),
+            unknown,
+            scale=_RAMPS["prob"],
             alt=f"Map of the probability of {words.mark}, dark violet for 0 to yellow for 1.",
         ),
-        "doubt": indexed_png(
-            unit_levels(shrink_max(unsure, factor)),
-            colormap("cividis"),
+        "doubt": _map(
+            shrink_max(unsure, factor),
+            unknown,
+            scale=_RAMPS["doubt"],
             alt="Map of doubt, dark where the model was decided, bright where it wavered.",
         ),
         "skipped": None,
@@ -161,6 +170,14 @@ def _pictures(report: SegmentReport, words: Words) -> dict[str, Picture | None]:
             max_bytes=400_000,
         )
     return pictures
+
+
+def _map(values: NDArray[np.float32], unknown: NDArray[np.bool_], *, scale: str, alt: str) -> Picture:
+    """Colour a map of values between 0 and 1; grey where nothing is known."""
+    colors = colormap(scale).copy()
+    # The 64 steps of a map use every fourth colour or so; the second one is free for the unknown.
+    colors[1] = UNKNOWN
+    return indexed_png(np.where(unknown, np.uint8(1), unit_levels(values)), colors, alt=alt)
 
 
 def _drawing(report: SegmentReport, kept: list[Trace], words: Words) -> Drawing | None:

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from graven.report.format import (
-    UNIT_SPACE,
-    format_count,
-    format_measure,
-    format_number,
-    format_pixel_size,
-    format_share,
-)
+from graven.report.format import UNIT_SPACE, format_count, format_number, format_share
+from graven.report.units import format_measure, format_pixel_size
 
 if TYPE_CHECKING:
     from graven.report.drawing import Drawing

@@ -200,7 +200,7 @@ class SegmentReport:
     labels : ndarray of shape (h, w), uint8
         Classes at the same size (``how="labels"``).
     prob : ndarray of shape (h, w), float32, 0 to 1
-        Probability of a mark, the largest over the classes (``how="max"``).
+        Probability of a mark, the largest over the classes (``how="max"``); any number where the labels are nodata.
     traces : tuple of Trace
         The objects.
     method : MethodBox

@@ -109,7 +109,7 @@ OPENS = FileGuide(
         (".svg", "Drawing with one layer per class", "Inkscape, Illustrator, web browser"),
         (".dxf", "Drawing for CAD", "AutoCAD, QCAD, LibreCAD"),
         (".csv", "Table of all measures", "Excel, LibreOffice, R, Python"),
-        ("_report.html", "This report", "web browser; can be printed"),
+        ("_report.html", "Printable record of one picture", "web browser; can be printed"),
         ("run.json", "Full settings, versions and timings of the run", "text editor"),
         (".qml", "Colours and class names for QGIS", "QGIS (loaded by itself)"),
         (".tif", "Raster, full size", "QGIS, ArcGIS, image programs"),

@@ -187,7 +187,7 @@ def add_moss(canvas: Canvas, *, radius_mm: float, rng: Generator) -> None:
     field += fractal(rng, shape, wavelength_px=0.8 * radius, gain=0.7) * Float(0.35)
     body = smoothstep(field, 1.02, 0.9)
     tufts = fractal(rng, shape, wavelength_px=canvas.px(14), gain=0.72, finest_px=1.0)
-    green = linear_rgb(*[(74, 78, 42), (56, 62, 34), (96, 86, 54)][rng.integers(3)]) * Float(rng.uniform(0.5, 1.0))
+    green = linear_rgb(*[(74, 78, 42), (56, 62, 34), (96, 86, 54)][rng.integers(3)]) * Float(rng.uniform(0.25, 0.75))
     canvas.tint(green[:, None, None] * np.clip(1 + Float(0.35) * tufts, 0.25, 1.8), body * Float(0.96), at)
     canvas.height_mm[at] += body * (
         Float(rng.uniform(1.5, 5)) * (Float(1.1) - np.clip(field, 0, 1)) + tufts * Float(0.7)

@@ -27,7 +27,7 @@ from graven.synthetic.render import draw_photo, render_orthophoto
 from graven.synthetic.rock import ROCKS, TRAINING_ROCKS, linear_rgb, make_rock
 from graven.synthetic.scene import add_background, foreign_shadow, ortho_margin, tilt_view
 from graven.synthetic.surface import surface_normals
-from graven.synthetic.weather import add_cracks, add_joint, add_spall, roughen_patches, settle, soften
+from graven.synthetic.weather import add_cracks, add_joint, add_spall, pebble, roughen_patches, settle, soften
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -149,7 +149,10 @@ def make_petroglyph(
     canvas = make_rock(kind, shape=shape, pixel_size_mm=pixel_size_mm, rng=rock_rng)
     canvas.mark("pecked", np.zeros(shape, np.bool_))
     _crack(canvas, plan, time_rng)
-    figures = [] if plan.random() < 0.13 else _peck_all(canvas, plan, figure_rng, severe=severe)
+    empty = plan.random() < 0.14
+    figures = [] if empty else _peck_all(canvas, plan, figure_rng, severe=severe)
+    if empty and plan.random() < 0.4:
+        pebble(canvas, size_mm=float(plan.lognormal(1.4, 0.5)), rng=rock_rng)
     _age(canvas, plan, time_rng, severe=severe)
     _dirty(canvas, plan, dirt_rng, figures, severe=severe)
     canvas.grain = np.zeros((1, 1), Float)  # not needed any more; frees a plane of a large panel

@@ -58,6 +58,17 @@ def _relief(rng: Generator, canvas: Canvas, amplitude_mm: float, gain: float, wa
     relief = fractal(rng, canvas.shape, wavelength_px=canvas.px(wavelength_mm), gain=gain, finest_px=1.6)
     relief *= Float(amplitude_mm)
     canvas.height_mm += relief
+    side_mm = max(canvas.shape) * canvas.pixel_size_mm
+    if side_mm > 800:  # the swell of a whole outcrop
+        swell = fractal(rng, canvas.shape, wavelength_px=canvas.px(0.5 * side_mm), gain=0.5, finest_px=canvas.px(130.0))
+        swell *= Float(0.025 * side_mm)
+        canvas.height_mm += swell
+
+
+def _breadth(canvas: Canvas) -> float:
+    """How much broader stains grow on a panel larger than half a metre."""
+    side = max(canvas.shape) * canvas.pixel_size_mm
+    return float(np.clip(np.sqrt(side / 512.0), 1.0, 4.0))
 
 
 def _paint(canvas: Canvas, first: NDArray[np.float32], second: NDArray[np.float32], t: NDArray[np.float32]) -> None:
@@ -120,7 +131,7 @@ def _sandstone(rng: Generator, canvas: Canvas) -> None:
     canvas.grain[:] = sand * Float(0.13) + bedding * Float(0.12)
     canvas.fresh_rgb[:] = _vary(rng, linear_rgb(*[(196, 152, 112), (186, 120, 88), (202, 176, 140)][rng.integers(3)]))
     varnish = _vary(rng, linear_rgb(*[(58, 44, 38), (84, 58, 44), (104, 74, 56)][rng.integers(3)]), value=0.18)
-    thick = fractal(rng, canvas.shape, wavelength_px=canvas.px(rng.uniform(60, 220)), gain=0.62)
+    thick = fractal(rng, canvas.shape, wavelength_px=canvas.px(rng.uniform(60, 220)) * _breadth(canvas), gain=0.62)
     thick += np.clip(blur(canvas.height_mm, canvas.px(2.5)) - canvas.height_mm, -0.3, 0.3) * Float(1.5)
     worn = smoothstep(
         thick, threshold_mask(thick, rng.uniform(0.78, 0.995)) - 0.7, threshold_mask(thick, rng.uniform(0.55, 0.75))
@@ -148,7 +159,7 @@ def _granite(rng: Generator, canvas: Canvas) -> None:
     _roughen(rng, canvas, rng.uniform(0.06, 0.13))
     canvas.fresh_rgb[:] = _vary(rng, linear_rgb(*[(176, 170, 162), (188, 158, 144), (164, 164, 166)][rng.integers(3)]))
     rind = _vary(rng, linear_rgb(*[(120, 108, 94), (128, 120, 110), (104, 84, 68)][rng.integers(3)]))
-    stain = smoothstep(fractal(rng, canvas.shape, wavelength_px=canvas.px(140), gain=0.6), -0.9, 1.1)
+    stain = smoothstep(fractal(rng, canvas.shape, wavelength_px=canvas.px(140) * _breadth(canvas), gain=0.6), -0.9, 1.1)
     _paint(canvas, rind, canvas.fresh_rgb * Float(0.7), stain * Float(rng.uniform(0.2, 0.7)))
     _modulate(canvas, np.clip(1 + canvas.grain * Float(rng.uniform(0.22, 0.5)), 0.2, 2))
 
@@ -204,7 +215,7 @@ def _basalt(rng: Generator, canvas: Canvas) -> None:
     canvas.fresh_rgb[:] = _vary(rng, linear_rgb(*[(134, 126, 118), (122, 122, 122), (150, 132, 112)][rng.integers(3)]))
     skin = _vary(rng, linear_rgb(*[(62, 48, 42), (52, 46, 44), (88, 62, 48)][rng.integers(3)]), value=0.2)
     other = _vary(rng, linear_rgb(*[(98, 70, 54), (78, 74, 70)][rng.integers(2)]))
-    blotch = fractal(rng, canvas.shape, wavelength_px=canvas.px(120), gain=0.66)
+    blotch = fractal(rng, canvas.shape, wavelength_px=canvas.px(120) * _breadth(canvas), gain=0.66)
     _paint(canvas, skin, other, smoothstep(blotch, -0.2, 1.6) * Float(rng.uniform(0.4, 1.0)))
     _modulate(canvas, (1 + canvas.grain) * (1 - Float(0.3) * vesicles))
 
@@ -230,7 +241,7 @@ def _polished_sandstone(rng: Generator, canvas: Canvas) -> None:
     canvas.fresh_rgb[:] = _vary(rng, linear_rgb(*[(172, 164, 162), (168, 172, 158)][rng.integers(2)]))
     skin = _vary(rng, linear_rgb(*[(122, 112, 112), (116, 120, 108), (104, 98, 94)][rng.integers(3)]))
     ochre = _vary(rng, linear_rgb(124, 108, 90))
-    stain = fractal(rng, canvas.shape, wavelength_px=canvas.px(180), gain=0.6)
+    stain = fractal(rng, canvas.shape, wavelength_px=canvas.px(180) * _breadth(canvas), gain=0.6)
     _paint(canvas, skin, ochre, smoothstep(stain, -0.4, 1.8) * Float(rng.uniform(0.2, 0.9)))
     _modulate(canvas, 1 + sand * Float(0.07) + striae * Float(0.04))
 
@@ -253,7 +264,7 @@ def _gneiss(rng: Generator, canvas: Canvas) -> None:
     bands = np.interp(across.reshape(-1), np.arange(profile.shape[1]), profile[4]).astype(Float).reshape(canvas.shape)
     bands *= Float(1.3)
     bands *= np.clip(
-        Float(0.75) + Float(0.5) * fractal(rng, canvas.shape, wavelength_px=canvas.px(120), gain=0.6), 0.1, 1.5
+        Float(0.75) + Float(0.5) * fractal(rng, canvas.shape, wavelength_px=canvas.px(120) * _breadth(canvas), gain=0.6), 0.1, 1.5
     )
     bands += fractal(rng, canvas.shape, wavelength_px=canvas.px(12), gain=0.85) * Float(0.6)
     labels, _ = cells(rng, canvas.shape, cell_px=max(canvas.px(2.0), 2.5))
@@ -340,6 +351,6 @@ def make_rock(name: str, *, shape: tuple[int, int], pixel_size_mm: float, rng: G
         pixel_size_mm,
     )
     _KINDS[name](rng, canvas)
-    mottle = fractal(rng, shape, wavelength_px=canvas.px(rng.uniform(150, 500)), gain=0.6, finest_px=8.0)
+    mottle = fractal(rng, shape, wavelength_px=canvas.px(rng.uniform(150, 500)) * _breadth(canvas), gain=0.6, finest_px=8.0)
     _modulate(canvas, np.exp(mottle * Float(rng.uniform(0.05, 0.22))))
     return canvas

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from graven.synthetic.noise import blur, fractal, smoothstep, threshold_mask
+from graven.synthetic.noise import blur, cells, fractal, smoothstep, threshold_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.synthetic.surface import Canvas
 
-__all__ = ["add_cracks", "add_joint", "add_spall", "random_path", "roughen_patches", "settle", "soften"]
+__all__ = ["add_cracks", "add_joint", "add_spall", "pebble", "random_path", "roughen_patches", "settle", "soften"]
 
 Float = np.float32
 Generator = np.random.Generator
@@ -88,6 +88,33 @@ def roughen_patches(canvas: Canvas, *, share: float, rng: Generator) -> None:
     crumble *= where
     canvas.height_mm += crumble
     tone = np.clip(1 + Float(rng.uniform(-0.1, 0.2)) * where, 0.5, 1.5)
+    for channel in range(3):
+        canvas.albedo[channel] *= tone
+
+
+def pebble(canvas: Canvas, *, size_mm: float, rng: Generator) -> None:
+    """Turn a panel into conglomerate, gravel or tarmac: bumps all over it and nothing worked.
+
+    Parameters
+    ----------
+    canvas : Canvas
+        Changed in place.
+    size_mm : float, millimetres
+        Mean width of a pebble.
+    rng : numpy.random.Generator
+        Source of randomness.
+    """
+    labels, distance = cells(rng, canvas.shape, cell_px=max(canvas.px(size_mm), 2.5))
+    n_pebbles = int(labels.max()) + 1
+    ragged = fractal(rng, canvas.shape, wavelength_px=max(canvas.px(0.6 * size_mm), 2.0), gain=0.7, finest_px=1.0)
+    distance += Float(0.08) * ragged
+    width = rng.uniform(0.22, 0.6, n_pebbles).astype(Float)[labels]
+    dome = np.sqrt(np.clip(1 - np.square(distance / width), 0, 1))
+    stone = smoothstep(dome, 0.0, 0.35)
+    dome *= rng.uniform(0.2, 1.0, n_pebbles).astype(Float)[labels]
+    canvas.height_mm += blur(dome, 0.8) * Float(size_mm * rng.uniform(0.04, 0.18))
+    tone = np.exp(rng.normal(0, rng.uniform(0.05, 0.3), n_pebbles)).astype(Float)[labels]
+    tone = 1 + (tone - 1) * stone
     for channel in range(3):
         canvas.albedo[channel] *= tone
 

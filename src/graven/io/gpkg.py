@@ -1,0 +1,335 @@
+"""GeoPackage: the master file of vectors, with areas, centre-lines, measures and a style that QGIS applies by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from graven._version import __version__
+from graven.errors import DataError, OutputError
+from graven.io.fs import atomic_path
+from graven.io.gdalenv import apply_gdal_settings
+from graven.io.records import columns_of, known, measures_from_json, measures_to_json, reading_key, stroke_measure
+from graven.io.strictjson import parse_json
+from graven.io.styles import vector_style
+from graven.io.vectorframe import Placement, vector_placement
+from graven.types import Trace
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Sequence
+
+    from graven.types import ClassTable, Georeference, PixelSize
+
+__all__ = ["read_gpkg", "write_gpkg"]
+
+_LISTED = ("area_mm2", "length_mm", "width_mean_mm", "width_p95_mm", "width_sigma_mm")
+_NO_TIME = "1970-01-01T00:00:00.000Z"
+_STATUS = ("proposed", "confirmed", "rejected")
+_STYLES = """CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),
+f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT,
+styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME)"""
+
+Row = dict[str, str | int | float | None]
+
+
+def write_gpkg(
+    target: str | os.PathLike[str],
+    traces: Sequence[Trace],
+    *,
+    classes: ClassTable,
+    height: int,
+    width: int,
+    georeference: Georeference | None = None,
+    pixel_size: PixelSize | None = None,
+    source: str = "",
+    name: str = "panel",
+    creator: str | None = None,
+    run_id: str | None = None,
+    created: str | None = None,
+) -> None:
+    """Write traces as GeoPackage.
+
+    Parameters
+    ----------
+    target : path
+        ``<item>_traces.gpkg``.
+    traces : sequence of Trace
+        Written in order of class and number.
+    classes : ClassTable
+        Names and colours.
+    height, width : int, pixels
+        Size of the raster.
+    georeference, pixel_size
+        Where the raster lies, and its scale; the frame follows from them (`graven.io.vectorframe`).
+    source : str
+        Hash or name of the input.
+    name : str
+        Name of the panel, for its CRS.
+    creator, run_id, created : str, optional
+        Written into the columns of these names; ``created`` as ISO 8601. No clock is read.
+
+    Raises
+    ------
+    InputError
+        If a trace has a class that is not in the table.
+    DiskFull, OutputError
+        As in `graven.io.fs.atomic_path`.
+
+    Notes
+    -----
+    Layer ``regions`` (MultiPolygon) has a row per trace with an area, layer ``strokes`` (LineString) one per centre-line;
+    a layer without rows is left out, but a file has at least ``regions``. Exteriors run counter-clockwise. Columns
+    that are not known are NULL. ``measures`` holds all measures of the trace as JSON, in ``strokes`` in its first row.
+    In ``strokes`` the columns ``length``, ``width`` and ``width_mean`` (the same), ``width_p95`` and ``width_sigma``
+    speak of the single line. Without CRS the layers have ``srs_id`` -1, undefined Cartesian.
+    """
+    target = Path(target)
+    placement = vector_placement(georeference, pixel_size, height=height, name=name)
+    ordered = sorted(traces, key=reading_key)
+    shared: Row = {"creator": creator, "generator": f"graven {__version__}", "run_id": run_id, "created": created}
+    shared |= {"modified": None, "note": None}
+    regions = list(_region_rows(ordered, placement, classes, shared))
+    strokes = list(_stroke_rows(ordered, placement, classes, shared))
+    facts = {
+        "schema": 1,
+        "affine": placement.affine,
+        "height": height,
+        "width": width,
+        "source": source,
+        "pixel_size_mm": None if pixel_size is None else [pixel_size.x_mm, pixel_size.y_mm],
+        "pixel_size_source": None if pixel_size is None else pixel_size.source,
+        "pixel_size_sigma": None if pixel_size is None else pixel_size.sigma_rel,
+    }
+    layers = [("regions", "MultiPolygon", regions)] if regions or not strokes else []
+    layers += [("strokes", "LineString", strokes)] if strokes else []
+    counts = {layer: len(rows) for layer, _, rows in layers}
+    with atomic_path(target, verify=lambda path: _verify(path, counts)) as path:
+        for position, (layer, geometry, rows) in enumerate(layers):
+            _write_layer(path, layer, geometry, rows, placement.crs_wkt, facts, append=position > 0)
+        _finish(path, [layer for layer, _, _ in layers], classes, created or _NO_TIME)
+
+
+def read_gpkg(path: str | os.PathLike[str]) -> list[Trace]:
+    """Read traces that `write_gpkg` wrote, also after editing in QGIS.
+
+    Parameters
+    ----------
+    path : path
+        A GeoPackage of graven.
+
+    Returns
+    -------
+    list of Trace
+        In pixels, in order of class and number.
+
+    Raises
+    ------
+    DataError
+        If the file is no GeoPackage, or one that graven did not write.
+    """
+    apply_gdal_settings()
+    import pyogrio
+
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file")
+    if path.open("rb").read(16) != b"SQLite format 3\0":
+        raise DataError(f"{path.name} is no GeoPackage; give the .gpkg file that graven wrote")
+    try:
+        names = [str(entry[0]) for entry in pyogrio.list_layers(path)]
+        facts = pyogrio.read_info(path, layer=names[0])["dataset_metadata"]
+        affine = parse_json(facts["graven"], name=path.name)["affine"]
+        placement = Placement(tuple(float(value) for value in affine), None, "frame")  # type: ignore[arg-type]  # checked by unpacking
+        regions = _read_layer(path, "regions") if "regions" in names else []
+        strokes = _read_layer(path, "strokes") if "strokes" in names else []
+        return _traces(regions, strokes, placement, path.name)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise DataError(
+            f"{path.name} is no GeoPackage of graven ({reason}); give the file that graven wrote"
+        ) from error
+
+
+def _region_rows(
+    traces: Sequence[Trace], placement: Placement, classes: ClassTable, shared: Row
+) -> Iterator[tuple[bytes, Row]]:
+    for trace in traces:
+        if trace.polygons:
+            shape = shapely.MultiPolygon([(rings[0], rings[1:]) for rings in placement.parts(trace.polygons)])
+            measured = columns_of(trace.measures)
+            listed = {column: measured.pop(column, None) for column in _LISTED}
+            row = _head(trace, classes) | listed | shared | measured | {"measures": measures_to_json(trace.measures)}
+            yield shapely.to_wkb(shape), row
+
+
+def _stroke_rows(
+    traces: Sequence[Trace], placement: Placement, classes: ClassTable, shared: Row
+) -> Iterator[tuple[bytes, Row]]:
+    for trace in traces:
+        for index, line in enumerate(trace.lines):
+            width, p95 = stroke_measure(trace, index, "width"), stroke_measure(trace, index, "width_p95")
+            row = _head(trace, classes) | {"part": index + 1} | dict.fromkeys(_LISTED)
+            if width is not None:
+                unit = width.unit
+                row |= {f"width_{unit}": width.value, f"width_mean_{unit}": width.value}
+                row |= {f"width_sigma_{unit}": width.sigma}
+            if p95 is not None:
+                row |= {f"width_p95_{p95.unit}": p95.value}
+            length = stroke_measure(trace, index, "length")
+            if length is not None:
+                row |= {f"length_{length.unit}": length.value}
+            row |= shared | {"measures": measures_to_json(trace.measures) if index == 0 else None}
+            yield shapely.to_wkb(shapely.LineString(placement.points(line))), row
+
+
+def _head(trace: Trace, classes: ClassTable) -> Row:
+    return {
+        "uid": trace.uid,
+        "number": trace.number,
+        "class_id": trace.class_id,
+        "class": classes[trace.class_id].name,
+        "class_uri": None,
+        "status": trace.status,
+        "confidence": known(trace.confidence),
+    }
+
+
+_TEXT = frozenset(
+    {"uid", "class", "class_uri", "status", "creator", "generator", "run_id", "created", "modified", "note", "measures"}
+)
+_WHOLE = frozenset({"number", "class_id", "part"})
+
+
+def _write_layer(
+    path: Path,
+    layer: str,
+    geometry: str,
+    rows: list[tuple[bytes, Row]],
+    crs_wkt: str | None,
+    facts: dict[str, Any],
+    *,
+    append: bool,
+) -> None:
+    apply_gdal_settings()
+    import pyogrio.raw
+
+    names = list(dict.fromkeys(name for _, row in rows for name in row))
+    columns, missing = [], []
+    for name in names:
+        values = [row.get(name) for _, row in rows]
+        absent = np.array([value is None for value in values])
+        if name in _TEXT:
+            columns.append(np.array([value or "" for value in values], object))
+        else:
+            columns.append(np.array([value or 0 for value in values], np.int64 if name in _WHOLE else np.float64))
+        missing.append(absent if absent.any() else None)
+    with warnings.catch_warnings():
+        # The layer option says what "no CRS" means; the warning would say it is unknown.
+        warnings.filterwarnings("ignore", message="'crs' was not provided", category=UserWarning)
+        pyogrio.raw.write(
+            str(path),
+            np.array([wkb for wkb, _ in rows], object),
+            columns,
+            names,
+            field_mask=missing,
+            layer=layer,
+            driver="GPKG",
+            geometry_type=geometry,
+            crs=crs_wkt,
+            promote_to_multi=False,
+            nan_as_null=False,
+            append=append,
+            dataset_metadata=None if append else {"graven": json.dumps(facts, allow_nan=False)},
+            layer_options={} if crs_wkt else {"SRID": "-1"},
+        )
+
+
+def _finish(path: Path, layers: list[str], classes: ClassTable, time: str) -> None:
+    """Add styles, and take out the clock times that GDAL put in."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(_STYLES)
+        for layer in layers:
+            qml = vector_style(classes, "area" if layer == "regions" else "line")
+            row = ("", "", layer, "geom", "graven", qml, "", 1, "Classes in their colours", "", None, time)
+            columns = (
+                "f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML, styleSLD, "
+                "useAsDefault, description, owner, ui, update_time"
+            )
+            connection.execute(f"INSERT INTO layer_styles ({columns}) VALUES ({', '.join('?' * 12)})", row)
+        connection.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change) VALUES "
+            "('layer_styles', 'attributes', 'layer_styles', '', ?)",
+            (time,),
+        )
+        connection.execute("UPDATE gpkg_contents SET last_change = ?", (time,))
+        connection.execute("UPDATE gpkg_metadata_reference SET timestamp = ?", (time,))
+
+
+def _verify(path: Path, counts: dict[str, int]) -> None:
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            sound = connection.execute("PRAGMA quick_check").fetchone()[0] == "ok"
+            found = {
+                layer: connection.execute(f'SELECT count(*) FROM "{layer}" WHERE geom IS NOT NULL').fetchone()[0]  # noqa: S608  # our own names
+                for layer in counts
+            }
+    except sqlite3.Error as error:
+        raise OutputError(f"{path.name} does not read back ({error}); check the disk") from error
+    if not sound or found != counts:
+        raise OutputError(f"{path.name}: expected rows {counts}, found {found}; check the disk")
+
+
+def _read_layer(path: Path, layer: str) -> list[tuple[Any, dict[str, Any]]]:
+    import pyogrio.raw
+
+    meta, _, geometry, columns = pyogrio.raw.read(str(path), layer=layer)
+    names = [str(name) for name in meta["fields"]]
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+    return list(zip(shapely.from_wkb(geometry), rows, strict=True))
+
+
+def _traces(
+    regions: list[tuple[Any, dict[str, Any]]],
+    strokes: list[tuple[Any, dict[str, Any]]],
+    placement: Placement,
+    name: str,
+) -> list[Trace]:
+    heads: dict[str, dict[str, Any]] = {}
+    polygons: dict[str, tuple[tuple[Any, ...], ...]] = {}
+    lines: dict[str, list[tuple[int, Any]]] = {}
+    for shape, row in regions:
+        rings = [[shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)] for part in shape.geoms]
+        polygons[row["uid"]] = placement.pixel_parts(rings)
+        heads[row["uid"]] = row
+    for shape, row in strokes:
+        points = placement.pixels(shapely.get_coordinates(shape))
+        lines.setdefault(row["uid"], []).append((int(row["part"]), points))
+        if row["measures"] and row["uid"] not in polygons:
+            heads[row["uid"]] = row
+    traces = []
+    for uid, row in heads.items():
+        if row["status"] not in _STATUS:
+            raise DataError(f"{name}: the status of {uid} must be one of {', '.join(_STATUS)}, got {row['status']!r}")
+        measures = measures_from_json(parse_json(row["measures"] or "{}", name=name), where=f"{name}, {uid}")
+        parts = tuple(points for _, points in sorted(lines.get(uid, []), key=lambda entry: entry[0]))
+        traces.append(
+            Trace(
+                uid,
+                int(row["number"]),
+                int(row["class_id"]),
+                polygons.get(uid, ()),
+                parts,
+                float("nan") if row["confidence"] is None else float(row["confidence"]),
+                measures,
+                row["status"],
+            )
+        )
+    return sorted(traces, key=reading_key)

@@ -1,0 +1,135 @@
+"""How classes look in QGIS vector layers and on paper: colours, hatches, line types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+from xml.sax.saxutils import quoteattr
+
+from graven.errors import InputError
+
+if TYPE_CHECKING:
+    from graven.types import ClassDefinition, ClassTable
+
+__all__ = ["HATCHES", "svg_hatch", "vector_style"]
+
+HATCHES: dict[str, tuple[str, str]] = {
+    "solid": ("solid", '<rect width="{s}" height="{s}" fill="black"/>'),
+    "diagonal": ("f_diagonal", '<path d="M0 {s}L{s} 0" {line}/>'),
+    "cross": ("diagonal_x", '<path d="M0 {s}L{s} 0M0 0L{s} {s}" {line}/>'),
+    "dots": ("dense5", '<circle cx="{h}" cy="{h}" r="{q}" fill="black"/>'),
+    "horizontal": ("horizontal", '<path d="M0 {h}H{s}" {line}/>'),
+}
+"""By name: fill style of QGIS, and the cell of an SVG pattern of side ``s``."""
+
+
+def svg_hatch(entry: ClassDefinition, *, size: float) -> str:
+    """Draw the hatch of a class as an SVG pattern, black for print.
+
+    Parameters
+    ----------
+    entry : ClassDefinition
+        The class.
+    size : float, user units
+        Side of the repeated cell.
+
+    Returns
+    -------
+    str
+        A ``<pattern>`` element with id ``hatch-<class id>``.
+
+    Raises
+    ------
+    InputError
+        If the class names a hatch that does not exist.
+    """
+    s, h, q = (f"{value:.4g}" for value in (size, size / 2, size / 5))
+    line = f'fill="none" stroke="black" stroke-width="{size / 8:.4g}"'
+    cell = _hatch(entry)[1].format(s=s, h=h, q=q, line=line)
+    return f'<pattern id="hatch-{entry.id}" patternUnits="userSpaceOnUse" width="{s}" height="{s}">{cell}</pattern>'
+
+
+def vector_style(classes: ClassTable, geometry: Literal["area", "line"]) -> str:
+    """Describe a QGIS layer style with one category per class.
+
+    Parameters
+    ----------
+    classes : ClassTable
+        Names, colours and hatches.
+    geometry : {"area", "line"}
+        What the layer holds.
+
+    Returns
+    -------
+    str
+        QML for the column ``styleQML`` of ``layer_styles``.
+
+    Raises
+    ------
+    InputError
+        If a class names a hatch that does not exist.
+    """
+    categories, symbols = [], []
+    for index, entry in enumerate(classes.classes):
+        label = quoteattr(entry.name)
+        categories.append(
+            f'      <category symbol="{index}" value="{entry.id}" label={label} render="true" type="integer"/>'
+        )
+        symbols.append(_area_symbol(index, entry) if geometry == "area" else _line_symbol(index, entry))
+    listed, drawn = "\n".join(categories), "\n".join(symbols)
+    return f"""<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
+<qgis version="3.28" styleCategories="Symbology">
+  <renderer-v2 type="categorizedSymbol" attr="class_id" symbollevels="0" enableorderby="0" forceraster="0">
+    <categories>
+{listed}
+    </categories>
+    <symbols>
+{drawn}
+    </symbols>
+  </renderer-v2>
+  <blendMode>0</blendMode>
+  <featureBlendMode>0</featureBlendMode>
+</qgis>
+"""
+
+
+def _hatch(entry: ClassDefinition) -> tuple[str, str]:
+    if entry.hatch not in HATCHES:
+        raise InputError(f"class {entry.name!r} has hatch {entry.hatch!r}; known are {', '.join(HATCHES)}")
+    return HATCHES[entry.hatch]
+
+
+def _area_symbol(index: int, entry: ClassDefinition) -> str:
+    color = ",".join(map(str, entry.rgb))
+    return _symbol(
+        index,
+        "fill",
+        "SimpleFill",
+        {
+            "color": f"{color},140",
+            "style": _hatch(entry)[0],
+            "outline_color": f"{color},255",
+            "outline_style": "solid",
+            "outline_width": "0.26",
+            "outline_width_unit": "MM",
+        },
+    )
+
+
+def _line_symbol(index: int, entry: ClassDefinition) -> str:
+    look = {
+        "line_color": f"{','.join(map(str, entry.rgb))},255",
+        "line_style": "solid",
+        "line_width": "0.5",
+        "line_width_unit": "MM",
+        "capstyle": "round",
+        "joinstyle": "round",
+    }
+    return _symbol(index, "line", "SimpleLine", look)
+
+
+def _symbol(index: int, kind: str, layer: str, options: dict[str, str]) -> str:
+    listed = "".join(f'<Option name="{name}" value="{value}" type="QString"/>' for name, value in options.items())
+    return (
+        f'      <symbol name="{index}" type="{kind}" alpha="1" clip_to_extent="1" force_rhr="0">'
+        f'<layer class="{layer}" enabled="1" locked="0" pass="0"><Option type="Map">{listed}</Option></layer></symbol>'
+    )
