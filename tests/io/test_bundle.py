@@ -125,6 +125,22 @@ def test_verify_refuses_another_answer(folder: Path) -> None:
         verify_bundle(read_bundle(folder), load_engine=lambda _: _Red(float("nan")))
 
 
+def test_verify_refuses_a_stored_answer_of_another_shape_or_kind(folder: Path) -> None:
+    np.save(folder / "check_output.npy", CHECK[1][:1])
+    with pytest.raises(MismatchError, match="the stored answer has shape"):
+        verify_bundle(read_bundle(folder), load_engine=lambda _: _Red())
+    np.save(folder / "check_output.npy", np.array([{}], object), allow_pickle=True)
+    with pytest.raises(DataError, match=r"check_output\.npy is not a plain array"):
+        verify_bundle(read_bundle(folder), load_engine=lambda _: _Red())
+
+
+def test_weights_travel_with_the_bundle(tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{}")
+    write_bundle(tmp_path / "tiny", _spec(), _onnx(tmp_path / "net.onnx"), CARD, weights_path=weights)
+    assert (tmp_path / "tiny" / "weights.safetensors").read_bytes() == weights.read_bytes()
+
+
 def test_a_changed_network_is_noticed(folder: Path) -> None:
     _onnx(folder / "model.onnx", scale=2)
     with pytest.raises(DataError, match=r"not the file that model\.json describes"):

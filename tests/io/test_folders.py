@@ -18,6 +18,13 @@ def fill(folder: OutputFolder, text: str) -> None:
     write_text_atomic(folder.path / COMPLETE_MARKER, "{}")
 
 
+def stop(out, error: BaseException, **options) -> None:
+    """Work a little, then fail."""
+    with OutputFolder(out, **options) as folder:
+        write_text_atomic(folder.path / "ledger", "7 tiles")
+        raise error
+
+
 def names(folder) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
@@ -33,9 +40,8 @@ def test_the_folder_appears_only_when_complete(tmp_path):
 
 @pytest.mark.parametrize("interruption", [Interrupted, KeyboardInterrupt])
 def test_interrupted_work_is_kept_and_resumed(tmp_path, interruption):
-    with pytest.raises(interruption), OutputFolder(tmp_path / "out") as folder:
-        write_text_atomic(folder.path / "ledger", "7 tiles")
-        raise interruption
+    with pytest.raises(interruption):
+        stop(tmp_path / "out", interruption())
     assert names(tmp_path) == ["out.partial"]
     with pytest.raises(UsageError, match="--resume"):
         OutputFolder(tmp_path / "out")
@@ -47,16 +53,14 @@ def test_interrupted_work_is_kept_and_resumed(tmp_path, interruption):
 
 
 def test_an_error_leaves_nothing_behind(tmp_path):
-    with pytest.raises(InputError), OutputFolder(tmp_path / "out") as folder:
-        fill(folder, "one")
-        raise InputError("wrong")
+    with pytest.raises(InputError):
+        stop(tmp_path / "out", InputError("wrong"))
     assert names(tmp_path) == []
 
 
 def test_an_error_in_resumed_work_does_not_destroy_it(tmp_path):
-    with pytest.raises(Interrupted), OutputFolder(tmp_path / "out") as folder:
-        write_text_atomic(folder.path / "ledger", "7 tiles")
-        raise Interrupted("stop")
+    with pytest.raises(Interrupted):
+        stop(tmp_path / "out", Interrupted("stop"))
     with pytest.raises(DiskFull), OutputFolder(tmp_path / "out", resume=True):
         raise DiskFull("full")
     assert (tmp_path / "out.partial" / "ledger").read_text() == "7 tiles"
@@ -73,9 +77,8 @@ def test_overwrite_replaces_a_result_of_graven_only_when_complete(tmp_path):
         fill(folder, "old")
     with pytest.raises(UsageError, match="--overwrite"):
         OutputFolder(tmp_path / "out")
-    with pytest.raises(InputError), OutputFolder(tmp_path / "out", overwrite=True) as folder:
-        fill(folder, "new")
-        raise InputError("wrong")
+    with pytest.raises(InputError):
+        stop(tmp_path / "out", InputError("wrong"), overwrite=True)
     assert (tmp_path / "out" / "result.txt").read_text() == "old"
     with OutputFolder(tmp_path / "out", overwrite=True) as folder:
         fill(folder, "new")
@@ -110,9 +113,8 @@ def test_an_empty_folder_may_become_the_output(tmp_path):
 
 
 def test_overwrite_drops_interrupted_work(tmp_path):
-    with pytest.raises(Interrupted), OutputFolder(tmp_path / "out") as folder:
-        write_text_atomic(folder.path / "ledger", "7 tiles")
-        raise Interrupted("stop")
+    with pytest.raises(Interrupted):
+        stop(tmp_path / "out", Interrupted("stop"))
     with OutputFolder(tmp_path / "out", overwrite=True) as folder:
         fill(folder, "one")
     assert names(tmp_path / "out") == ["result.txt", COMPLETE_MARKER]
@@ -161,9 +163,9 @@ def test_a_death_between_the_two_renames_is_mended_by_the_next_run(tmp_path):
 
 
 def test_a_resumed_run_sweeps_half_written_files(tmp_path):
-    with pytest.raises(Interrupted), OutputFolder(tmp_path / "out") as folder:
-        (folder.path / f".graven-{os.getpid()}-x.tmp").mkdir()
-        raise Interrupted("stop")
+    with pytest.raises(Interrupted):
+        stop(tmp_path / "out", Interrupted("stop"))
+    (tmp_path / "out.partial" / f".graven-{os.getpid()}-x.tmp").mkdir()
     with OutputFolder(tmp_path / "out", resume=True) as folder:
-        assert names(folder.path) == [PARTIAL_MARKER]
+        assert names(folder.path) == [PARTIAL_MARKER, "ledger"]
         fill(folder, "one")

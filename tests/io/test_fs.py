@@ -96,17 +96,21 @@ def test_failure_at_every_step_leaves_old_or_new(tmp_path, monkeypatch, k, numbe
     assert [entry.name for entry in tmp_path.iterdir()] == (["a.bin"] if target.exists() else [])
 
 
-def test_the_error_of_the_block_comes_through_and_nothing_stays(tmp_path):
-    with pytest.raises(InputError, match="mine"), atomic_path(tmp_path / "a.txt") as temporary:
+def write_half_and_raise(target: Path, error: BaseException) -> None:
+    with atomic_path(target) as temporary:
         temporary.write_text("half")
-        raise InputError("mine")
+        raise error
+
+
+def test_the_error_of_the_block_comes_through_and_nothing_stays(tmp_path):
+    with pytest.raises(InputError, match="mine"):
+        write_half_and_raise(tmp_path / "a.txt", InputError("mine"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_keyboard_interrupt_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "a.txt") as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        write_half_and_raise(tmp_path / "a.txt", KeyboardInterrupt())
     assert list(tmp_path.iterdir()) == []
 
 

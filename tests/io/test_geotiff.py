@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import os
 import shutil
@@ -239,7 +240,7 @@ def test_bands_give_the_raster_back(data):
     array = np.random.default_rng(0).integers(0, 256, (2, height, width), np.uint8)
     cuts = sorted({0, height, *data.draw(st.lists(st.integers(1, height), max_size=5))})
     blocks = []
-    for top, bottom in zip(cuts, cuts[1:], strict=False):
+    for top, bottom in itertools.pairwise(cuts):
         middle = data.draw(st.integers(0, width))
         for left, right in ((0, middle), (middle, width)):
             if right > left:
@@ -302,6 +303,18 @@ def test_changed_pixels_are_found_out(tmp_path, monkeypatch):
     monkeypatch.setattr(cog, "_convert", wrong)
     with pytest.raises(OutputError, match="rows from 512"):
         write_mask(tmp_path / "m.tif", mask_array())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), RuntimeError("mine"), MemoryError("mine"), KeyboardInterrupt()])
+def test_the_error_of_what_makes_the_blocks_comes_through(tmp_path, error):
+    def blocks():
+        yield Window(0, 0, 2, 4), np.zeros((2, 4), np.uint8)
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        write_mask_cog(tmp_path / "m.tif", blocks(), height=4, width=4, classes=CLASSES)
+    assert caught.value is error
     assert list(tmp_path.iterdir()) == []
 
 

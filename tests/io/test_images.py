@@ -291,6 +291,25 @@ def test_many_threads_read_the_same_raster(tiled):
     assert wrong == []
 
 
+def test_a_link_gives_its_own_name_and_world_file(tmp_path):
+    PIL.Image.fromarray(RGB).save(tmp_path / "IMG_0001.png")
+    (tmp_path / "panel.png").symlink_to(tmp_path / "IMG_0001.png")
+    (tmp_path / "panel.pgw").write_text("1\n0\n0\n-1\n0.5\n-0.5\n")
+    raster = open_raster(tmp_path / "panel.png")
+    assert raster.name == "panel"
+    assert raster.georeference.affine == (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
+
+
+@pytest.mark.slow
+def test_a_photograph_between_the_limits_of_pillow_and_ours_opens(tmp_path):
+    """190 Mpx: Pillow would refuse it unless its process-wide limit were changed; ours is 400 Mpx."""
+    PIL.Image.fromarray(np.full((10_000, 19_000), 77, np.uint8)).save(tmp_path / "a.png", compress_level=1)
+    before = PIL.Image.MAX_IMAGE_PIXELS
+    raster = open_raster(tmp_path / "a.png")
+    assert (raster.read(Window(9_990, 18_990, 10, 10)) == 77).all()
+    assert before == PIL.Image.MAX_IMAGE_PIXELS
+
+
 def test_damaged_pixels_of_a_tile_are_found_when_read(tmp_path):
     path = tmp_path / "a.tif"
     write_geotiff(path, bands_of(RGB), tiled=True, blockxsize=32, blockysize=32, compress="deflate")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from graven.errors import UsageError
+from graven.errors import MissingExtra, UsageError
 from graven.nets import NETS, CompactUNet, build_net, he_init
 
 SEGMENTERS: list[tuple[str, dict[str, Any]]] = [
@@ -127,3 +128,17 @@ def test_unknown_names_and_options_list_the_choices() -> None:
 def test_networks_that_cannot_be_built_say_why(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         build_net(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("timm_unet", "timm"),
+        ("resnet_gate", "timm"),
+        ("smp_unet", "segmentation_models_pytorch"),
+    ],
+)
+def test_a_missing_library_names_the_extra(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # what an import of something not installed finds
+    with pytest.raises(MissingExtra, match=r"graven\[ml\]"):
+        build_net(name)

@@ -54,7 +54,7 @@ def _naive(grid: TileGrid, tiles: dict[tuple[int, int], np.ndarray]) -> np.ndarr
     return (total / np.maximum(weights, 1e-9))[:, : grid.height, : grid.width]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(grid=grids(), seed=st.integers(0, 99))
 def test_equals_a_float_accumulator_within_one_level(grid: TileGrid, seed: int) -> None:
     tiles = _tiles(grid, seed)
@@ -63,7 +63,7 @@ def test_equals_a_float_accumulator_within_one_level(grid: TileGrid, seed: int) 
     assert np.abs(blended / 255 - _naive(grid, tiles)).max() <= 0.5 / 255 + 1 / LEVELS
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(grid=grids(), seed=st.integers(0, 99))
 def test_the_order_of_tiles_does_not_matter(grid: TileGrid, seed: int) -> None:
     tiles = _tiles(grid, seed)

@@ -42,6 +42,30 @@ def test_any_window_of_a_view_equals_the_whole(
     np.testing.assert_array_equal(view.read_valid(window), view.read_valid(view.bounds)[rows, cols])
 
 
+def test_a_view_larger_than_its_blocks_is_one_picture() -> None:
+    image = np.random.default_rng(4).integers(0, 256, (1, 400, 900), dtype=np.uint8)
+    matrix, height, width = correction_affine(400, 900, 11.0)
+    view = affine_view(raster_from_array(image), matrix, height, width)
+    whole, valid = view.read(), view.read_valid(view.bounds)
+    for window in (Window(500, 480, 60, 70), Window(0, 511, height, 2), Window(511, 0, 2, width)):
+        rows, cols = window.slices()
+        np.testing.assert_array_equal(view.read(window), whole[:, rows, cols])
+        np.testing.assert_array_equal(view.read_valid(window), valid[rows, cols])
+
+
+def test_a_long_row_of_a_turned_view_reads_small_boxes() -> None:
+    asked: list[Window] = []
+
+    def read_pixels(window: Window) -> np.ndarray:
+        asked.append(window)
+        return np.zeros((1, window.height, window.width), np.uint8)
+
+    source = Raster(4000, 30000, 1, np.dtype(np.uint8), read_pixels, lambda w: np.ones((w.height, w.width), bool))
+    matrix, _, width = correction_affine(4000, 30000, 10.0)
+    affine_view(source, matrix, 9000, width).read(Window(4000, 0, 64, width))
+    assert max(w.height * w.width for w in asked) < 600 * 600
+
+
 def test_sixteen_bits_and_floats_differ_by_rounding_only() -> None:
     wide = IMAGE.astype(np.uint16) * 257
     matrix, height, width = _rotated(17.3, 1.7)

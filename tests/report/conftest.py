@@ -68,7 +68,7 @@ def make_panel(*, height: int = 900, width: int = 1300, n_figures: int = 24, see
     shapes: list[shapely.Polygon] = []
     labels = np.zeros((height, width), np.uint8)
     for _ in range(40 * n_figures):
-        size = float(np.exp(rng.uniform(math.log(25), math.log(230))))
+        size = float(np.exp(rng.uniform(math.log(25), math.log(min(230.0, 0.45 * min(height, width))))))
         kind = 3 if size < 45 else int(rng.integers(0, 3))
         x, y = rng.uniform(20, width - size - 20), rng.uniform(20, height - size - 20)
         shape = affine_transform(_strokes(kind), [size, 0, 0, size, x, y])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import DataError, UsageError
@@ -21,7 +21,6 @@ from graven.types import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from graven.types import Raster
@@ -137,11 +136,20 @@ def enhance(
             width=view.width,
             n_bands=view.n_bands,
             dtype=view.dtype,
+            read_valid=None if _is_whole(raster) else view.read_valid,
             georeference=view.georeference,
             pixel_size=view.pixel_size,
             tags={"GRAVEN_ENHANCED": label, "GRAVEN_SOURCE_SHA256": raster.source_sha256 or ""},
         )
     return Enhanced(target, note)
+
+
+def _is_whole(raster: Raster) -> bool:
+    """Whether every pixel is valid, so that no alpha is needed."""
+    return all(
+        raster.read_valid(Window(row, 0, min(BLOCK_ROWS, raster.height - row), raster.width)).all()
+        for row in range(0, raster.height, BLOCK_ROWS)
+    )
 
 
 def _three_bands(raster: Raster) -> Raster:
@@ -150,7 +158,7 @@ def _three_bands(raster: Raster) -> Raster:
     return bands_view(raster, n_bands=3)[0]
 
 
-def _rows(view: Raster, report: Callable[[int, int], None]) -> Iterator[tuple[Window, NDArray[np.generic]]]:
+def _rows(view: Raster, report: Callable[[int, int], None]) -> Iterator[tuple[Window, NDArray[Any]]]:
     for row in range(0, view.height, BLOCK_ROWS):
         window = Window(row, 0, min(BLOCK_ROWS, view.height - row), view.width)
         yield window, view.read(window)

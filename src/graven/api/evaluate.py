@@ -220,4 +220,3 @@ def _write(result: Evaluation, out: Path, overlays: list[EvaluationOverlay], *, 
         write_text_atomic(output.path / "scores.csv", csv_table(list(rows[0]), [list(row.values()) for row in rows]))
         write_text_atomic(output.path / "evaluation.html", evaluation_report(page))
         write_text_atomic(output.path / "run.json", json.dumps({"command": "evaluate", "graven": __version__}) + "\n")
-        output.complete()

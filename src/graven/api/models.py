@@ -83,7 +83,7 @@ def verify(name: str | None = None) -> list[dict[str, Any]]:
     from graven.predict.engines import load_engine
 
     names = [name] if name is not None else list(list_bundles())
-    rows = []
+    rows: list[dict[str, Any]] = []
     for entry in names:
         result = verify_bundle(read_bundle(entry), load_engine=load_engine)
         rows.extend({"model": entry, "check": check} for check in result.checks)

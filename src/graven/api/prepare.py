@@ -162,7 +162,6 @@ def prepare(
         if leaky:
             _scatter(output.path, rows, val_share=val_share, test_share=test_share, seed=seed)
         _write_tables(output.path, rows, layout=layout, patch_px=patch_px, seed=seed, leaky=leaky)
-        output.complete()
     counts = {side: sum(row["split"] == side for row in rows) for side in ("train", "val", "test")}
     return Prepared(target, layout, counts, len(set(groups)), leaky)
 

@@ -18,7 +18,7 @@ from graven.io.geotiff import write_float_cog, write_image_cog, write_mask_cog
 from graven.synthetic import make_petroglyph, petroglyph_layers
 from graven.synthetic.rock import ROCKS
 from graven.synthetic.testsets import GENERATOR_VERSION
-from graven.types import NODATA, PETROGLYPH_CLASSES, Georeference, PixelSize, Window
+from graven.types import NODATA, PETROGLYPH_CLASSES, Georeference, PixelSize, Window, raster_from_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,7 +165,6 @@ def synth(
         files = sorted(output.path.glob(f"{name}_*"))
         hashes = {file.name: sha256_file(file) for file in files}
         write_text_atomic(output.path / "run.json", json.dumps({**facts, "outputs": hashes}, indent=2) + "\n")
-        output.complete()
     return Synthesised(target, tuple(target / file.name for file in files), facts)
 
 
@@ -181,13 +180,13 @@ def _write_layers(folder: Path, name: str, panel: PetroglyphPanel, *, report: An
     }
     tags = {"GRAVEN_GENERATOR": GENERATOR_VERSION, "GRAVEN_SEED": str(panel.seed)}
     classes = np.where(panel.valid, panel.mask.astype(np.uint8), np.uint8(NODATA))
-    valid = None if panel.valid.all() else panel.valid
+    read_valid = None if panel.valid.all() else raster_from_array(panel.image, valid=panel.valid).read_valid
     write_image_cog(
         folder / f"{name}_image.tif",
         _blocks(layers["image"]),
         n_bands=3,
         dtype=np.dtype(np.uint8),
-        valid=valid,
+        read_valid=read_valid,
         tags=tags,
         **frame,
     )
@@ -202,7 +201,7 @@ def _write_layers(folder: Path, name: str, panel: PetroglyphPanel, *, report: An
             folder / f"{name}_{layer}.tif",
             _blocks(layers[layer]),
             names=bands,
-            unit=units[layer],
+            units=(units[layer],) * len(bands),
             tags={**tags, **more},
             **frame,
         )

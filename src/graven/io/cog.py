@@ -15,7 +15,7 @@ from graven.io.gate import inspect
 from graven.io.gdalenv import load_rasterio, quiet_about_missing_georeference, strict_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -57,6 +57,8 @@ class CogPlan:
         Metadata of all bands; values on disk times this are what is meant.
     units : tuple of str or None
         One per band.
+    picture : {"", "grey", "rgb"}
+        For a picture, how its first bands are meant; one band more than that is alpha.
     """
 
     height: int
@@ -73,6 +75,7 @@ class CogPlan:
     colors: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     scale: float | None = None
     units: tuple[str, ...] | None = None
+    picture: Literal["", "grey", "rgb"] = ""
 
 
 def write_cog(target: Path, blocks: Iterable[tuple[Window, NDArray[Any]]], plan: CogPlan) -> None:
@@ -101,17 +104,31 @@ def write_cog(target: Path, blocks: Iterable[tuple[Window, NDArray[Any]]], plan:
     hashes: list[bytes] = []
     with atomic_path(target, verify=lambda temporary: _verify(temporary, plan, hashes)) as temporary:
         plain = temporary.with_name("plain.tif")
-        bands = gather_bands(blocks, height=plan.height, width=plan.width, n_bands=plan.n_bands, dtype=plan.dtype)
+        failures: list[Exception] = []
+        bands = gather_bands(
+            _watched(blocks, failures), height=plan.height, width=plan.width, n_bands=plan.n_bands, dtype=plan.dtype
+        )
         try:
             _write_plain(plain, bands, plan, hashes)
             _convert(plain, temporary, plan)
             plain.unlink()
         except GravenError:
             raise
-        except MemoryError as error:
-            raise OutOfMemory(f"{target}: memory ran out while writing; close other programs and run again") from error
         except Exception as error:
+            if error in failures:
+                raise  # what made the blocks failed, not the writing of them
             raise _as_ours(error, target, plain) from error
+
+
+def _watched(
+    blocks: Iterable[tuple[Window, NDArray[Any]]], failures: list[Exception]
+) -> Iterator[tuple[Window, NDArray[Any]]]:
+    """Pass blocks on and note the error of what makes them."""
+    try:
+        yield from blocks
+    except Exception as error:
+        failures.append(error)
+        raise
 
 
 def _as_ours(error: Exception, target: Path, plain: Path) -> Exception:
@@ -119,6 +136,8 @@ def _as_ours(error: Exception, target: Path, plain: Path) -> Exception:
 
     The final file with its overviews needs less than twice the plain one, so less than that free means a full disk.
     """
+    if isinstance(error, MemoryError):
+        return OutOfMemory(f"{target}: memory ran out while writing; close other programs and run again")
     if isinstance(error, OSError) and error.errno is not None:
         return error
     size = plain.stat().st_size if plain.exists() else 0
@@ -146,6 +165,10 @@ def _write_plain(path: Path, bands: Iterable[tuple[Window, NDArray[Any]]], plan:
         "predictor": plan.predictor,
         "BIGTIFF": "IF_SAFER",
     }
+    if plan.picture:
+        n_colors = 3 if plan.picture == "rgb" else 1
+        profile["photometric"] = "RGB" if plan.picture == "rgb" else "MINISBLACK"
+        profile["alpha"] = "YES" if plan.n_bands > n_colors else "NO"
     if plan.georeference is not None:
         profile["transform"] = rasterio.Affine(*plan.georeference.affine)
         if plan.georeference.crs_wkt is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["read_exif"]
+__all__ = ["read_exif", "resolution_dpi"]
 
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 274, 282, 283, 296
 
@@ -54,6 +54,24 @@ def read_exif(data: bytes) -> tuple[int, tuple[float, float] | None]:
 
 
 def resolution_dpi(x: float, y: float, unit: int) -> tuple[float, float] | None:
-    """Convert a resolution with its TIFF unit (2 inch, 3 centimetre) to dots per inch; None where it has none."""
+    """Convert a resolution with its TIFF unit to dots per inch.
+
+    Parameters
+    ----------
+    x, y : float
+        Dots per unit.
+    unit : int
+        2 is the inch, 3 the centimetre, anything else no length.
+
+    Returns
+    -------
+    tuple of float or None
+        None where the resolution has no unit or is not positive.
+
+    Examples
+    --------
+    >>> resolution_dpi(100.0, 100.0, 3)
+    (254.0, 254.0)
+    """
     per_inch = {2: 1.0, 3: 2.54}.get(unit)
     return (x * per_inch, y * per_inch) if per_inch and x > 0 and y > 0 else None

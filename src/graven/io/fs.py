@@ -78,7 +78,10 @@ def atomic_path(target: str | os.PathLike[str], *, verify: Callable[[Path], None
         seam.OPERATIONS.replace(temporary, target)
         seam.OPERATIONS.fsync(target.parent)
     except Exception as error:
-        raise seam.as_resource_error(error, target) from error
+        ours = seam.as_resource_error(error, target)
+        if ours is error:
+            raise
+        raise ours from error
     finally:
         if folder is not None:
             seam.remove_quietly(folder)

@@ -20,7 +20,14 @@ from graven.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["CACHE_MAX_MB", "GDAL_SETTINGS", "apply_gdal_settings", "load_rasterio", "quiet_about_missing_georeference"]
+__all__ = [
+    "CACHE_MAX_MB",
+    "GDAL_SETTINGS",
+    "apply_gdal_settings",
+    "load_rasterio",
+    "quiet_about_missing_georeference",
+    "strict_options",
+]
 
 CACHE_MAX_MB = 256
 """Block cache of GDAL, for the whole process."""
@@ -93,7 +100,13 @@ def load_rasterio() -> Any:
 
 
 def strict_options() -> Mapping[str, str]:
-    """Give the settings that GDAL also takes at run time, for ``rasterio.Env``; they win over a host program's."""
+    """Give the settings that GDAL also takes at run time; they win over those of a host program.
+
+    Returns
+    -------
+    mapping of str to str
+        For ``rasterio.Env``.
+    """
     at_start = {"GDAL_SKIP", "GDAL_DRIVER_PATH", "GDAL_CACHEMAX", "GDAL_MAX_DATASET_POOL_SIZE", "JPEGMEM"}
     return {name: value for name, value in GDAL_SETTINGS.items() if name not in at_start}
 

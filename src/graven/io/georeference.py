@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from graven.io.header import Header
 
 __all__ = ["classify", "georeference_of", "pixel_size_of", "read_world_file", "tagged_pixel_size"]
 
@@ -79,13 +78,15 @@ def georeference_of(
     return Georeference(affine, wkt, frame, unit_mm)
 
 
-def read_world_file(header: Header) -> Affine6 | None:
+def read_world_file(image: Path, kind: str) -> Affine6 | None:
     """Read the world file beside an image, if there is one.
 
     Parameters
     ----------
-    header : Header
-        Of the image; ``panel.jpg`` looks for ``panel.jgw``, ``panel.jpgw``, ``panel.jpegw`` and ``panel.wld``.
+    image : pathlib.Path
+        Name of the image; ``panel.jpg`` looks for ``panel.jgw``, ``panel.jpgw``, ``panel.jpegw`` and ``panel.wld``.
+    kind : {"tiff", "png", "jpeg"}
+        Its format.
 
     Returns
     -------
@@ -97,10 +98,8 @@ def read_world_file(header: Header) -> Affine6 | None:
     DataError
         If the file does not hold six numbers.
     """
-    for suffix in _WORLD_SUFFIXES[header.format]:
-        path = next(
-            (p for p in (header.path.with_suffix(suffix), header.path.with_suffix(suffix.upper())) if p.is_file()), None
-        )
+    for suffix in _WORLD_SUFFIXES[kind]:
+        path = next((p for p in (image.with_suffix(suffix), image.with_suffix(suffix.upper())) if p.is_file()), None)
         if path is None:
             continue
         with path.open("rb") as stream:

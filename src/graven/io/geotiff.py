@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from graven.types.labels import NODATA
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from graven.types.raster import Georeference, PixelSize
     from graven.types.window import Window
 
-__all__ = ["write_float_cog", "write_mask_cog", "write_probability_cog"]
+__all__ = ["write_float_cog", "write_image_cog", "write_mask_cog", "write_probability_cog"]
 
 
 def write_mask_cog(
@@ -156,6 +156,77 @@ def write_probability_cog(
         georeference=georeference,
     )
     write_cog(Path(target), blocks, plan)
+
+
+def write_image_cog(
+    target: str | os.PathLike[str],
+    blocks: Iterable[tuple[Window, NDArray[np.unsignedinteger]]],
+    *,
+    height: int,
+    width: int,
+    n_bands: int,
+    dtype: np.dtype[Any],
+    read_valid: Callable[[Window], NDArray[np.bool_]] | None = None,
+    georeference: Georeference | None = None,
+    pixel_size: PixelSize | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write a picture: grey or RGB, 8 or 16 bits, with alpha where some of it is invalid.
+
+    Parameters
+    ----------
+    target : path
+        ``panel_image.tif``.
+    blocks : iterable of (Window, ndarray of shape (C, h, w))
+        A partition of the raster in row order.
+    height, width : int, pixels
+        Size of the raster.
+    n_bands : {1, 3}
+        Grey or RGB.
+    dtype : numpy.dtype
+        uint8 or uint16.
+    read_valid : callable, optional
+        ``read_valid(window) -> (h, w) bool``; adds an alpha band that is 0 where False.
+    georeference, pixel_size, tags
+        As in `write_mask_cog`.
+
+    Raises
+    ------
+    InputError, DiskFull, OutputError
+        As in `write_mask_cog`; also if the picture is neither grey nor RGB, or of another type.
+
+    Notes
+    -----
+    Tiles of 512, deflate with predictor 2, overviews are means.
+    """
+    if n_bands not in (1, 3) or dtype not in (np.uint8, np.uint16):
+        raise InputError(f"a picture has 1 or 3 bands of 8 or 16 bits, got {n_bands} of {dtype}")
+    names = ("grey",) if n_bands == 1 else ("red", "green", "blue")
+
+    def with_alpha() -> Iterable[tuple[Window, NDArray[Any]]]:
+        for window, pixels in blocks:
+            if read_valid is None:
+                yield window, pixels
+            else:
+                alpha = read_valid(window).astype(dtype) * np.iinfo(dtype).max
+                yield window, np.concatenate([pixels, alpha[None].astype(dtype)])
+
+    bands = names if read_valid is None else (*names, "alpha")
+    plan = CogPlan(
+        height=height,
+        width=width,
+        n_bands=len(bands),
+        dtype=np.dtype(dtype),
+        nodata=None,
+        predictor=2,
+        resampling="AVERAGE",
+        descriptions=bands,
+        band_tags=({},) * len(bands),
+        tags=_all_tags("picture", None, georeference, pixel_size, tags),
+        georeference=georeference,
+        picture="grey" if n_bands == 1 else "rgb",
+    )
+    write_cog(Path(target), with_alpha(), plan)
 
 
 def write_float_cog(

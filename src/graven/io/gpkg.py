@@ -1,4 +1,4 @@
-"""GeoPackage: the master file of vectors, with areas, centre-lines, measures and a style that QGIS applies by itself."""
+"""GeoPackage: the master file of vectors, with areas, centre-lines, measures and a style that QGIS applies."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import shapely
 from graven._version import __version__
 from graven.errors import DataError, OutputError
 from graven.io.fs import atomic_path
-from graven.io.gdalenv import apply_gdal_settings
-from graven.io.records import columns_of, known, measures_from_json, measures_to_json, reading_key, stroke_measure
+from graven.io.gpkgrows import COLUMNS, TEXT_COLUMNS, WHOLE_COLUMNS, Row, region_rows, stroke_rows
+from graven.io.ogrenv import load_pyogrio
+from graven.io.records import measures_from_json, reading_key
 from graven.io.strictjson import parse_json
 from graven.io.styles import vector_style
 from graven.io.vectorframe import Placement, vector_placement
@@ -24,20 +25,17 @@ from graven.types import Trace
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from graven.types import ClassTable, Georeference, PixelSize
 
 __all__ = ["read_gpkg", "write_gpkg"]
 
-_LISTED = ("area_mm2", "length_mm", "width_mean_mm", "width_p95_mm", "width_sigma_mm")
 _NO_TIME = "1970-01-01T00:00:00.000Z"
 _STATUS = ("proposed", "confirmed", "rejected")
 _STYLES = """CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),
 f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT,
 styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME)"""
-
-Row = dict[str, str | int | float | None]
 
 
 def write_gpkg(
@@ -85,19 +83,19 @@ def write_gpkg(
 
     Notes
     -----
-    Layer ``regions`` (MultiPolygon) has a row per trace with an area, layer ``strokes`` (LineString) one per centre-line;
-    a layer without rows is left out, but a file has at least ``regions``. Exteriors run counter-clockwise. Columns
-    that are not known are NULL. ``measures`` holds all measures of the trace as JSON, in ``strokes`` in its first row.
-    In ``strokes`` the columns ``length``, ``width`` and ``width_mean`` (the same), ``width_p95`` and ``width_sigma``
-    speak of the single line. Without CRS the layers have ``srs_id`` -1, undefined Cartesian.
+    Layer ``regions`` (MultiPolygon) has a row per trace with an area, layer ``strokes`` (LineString) one per
+    centre-line; a layer without rows is left out, but a file has at least ``regions``. Exteriors run
+    counter-clockwise. What is not known is NULL. ``measures`` holds all measures of the trace as JSON, in ``strokes``
+    in its first row, where the columns ``length``, ``width`` and ``width_mean`` (the same), ``width_p95`` and
+    ``width_sigma`` speak of the single line. Without CRS the layers have ``srs_id`` -1, undefined Cartesian.
     """
     target = Path(target)
     placement = vector_placement(georeference, pixel_size, height=height, name=name)
     ordered = sorted(traces, key=reading_key)
     shared: Row = {"creator": creator, "generator": f"graven {__version__}", "run_id": run_id, "created": created}
     shared |= {"modified": None, "note": None}
-    regions = list(_region_rows(ordered, placement, classes, shared))
-    strokes = list(_stroke_rows(ordered, placement, classes, shared))
+    regions = list(region_rows(ordered, placement, classes, shared))
+    strokes = list(stroke_rows(ordered, placement, classes, shared))
     facts = {
         "schema": 1,
         "affine": placement.affine,
@@ -135,19 +133,20 @@ def read_gpkg(path: str | os.PathLike[str]) -> list[Trace]:
     DataError
         If the file is no GeoPackage, or one that graven did not write.
     """
-    apply_gdal_settings()
-    import pyogrio
-
+    pyogrio = load_pyogrio()
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
-    if path.open("rb").read(16) != b"SQLite format 3\0":
+    with path.open("rb") as stream:
+        magic = stream.read(16)
+    if magic != b"SQLite format 3\0":
         raise DataError(f"{path.name} is no GeoPackage; give the .gpkg file that graven wrote")
     try:
         names = [str(entry[0]) for entry in pyogrio.list_layers(path)]
         facts = pyogrio.read_info(path, layer=names[0])["dataset_metadata"]
         affine = parse_json(facts["graven"], name=path.name)["affine"]
-        placement = Placement(tuple(float(value) for value in affine), None, "frame")  # type: ignore[arg-type]  # checked by unpacking
+        a, b, c, d, e, f = (float(value) for value in affine)
+        placement = Placement((a, b, c, d, e, f), None, "frame")
         regions = _read_layer(path, "regions") if "regions" in names else []
         strokes = _read_layer(path, "strokes") if "strokes" in names else []
         return _traces(regions, strokes, placement, path.name)
@@ -156,56 +155,6 @@ def read_gpkg(path: str | os.PathLike[str]) -> list[Trace]:
         raise DataError(
             f"{path.name} is no GeoPackage of graven ({reason}); give the file that graven wrote"
         ) from error
-
-
-def _region_rows(
-    traces: Sequence[Trace], placement: Placement, classes: ClassTable, shared: Row
-) -> Iterator[tuple[bytes, Row]]:
-    for trace in traces:
-        if trace.polygons:
-            shape = shapely.MultiPolygon([(rings[0], rings[1:]) for rings in placement.parts(trace.polygons)])
-            measured = columns_of(trace.measures)
-            listed = {column: measured.pop(column, None) for column in _LISTED}
-            row = _head(trace, classes) | listed | shared | measured | {"measures": measures_to_json(trace.measures)}
-            yield shapely.to_wkb(shape), row
-
-
-def _stroke_rows(
-    traces: Sequence[Trace], placement: Placement, classes: ClassTable, shared: Row
-) -> Iterator[tuple[bytes, Row]]:
-    for trace in traces:
-        for index, line in enumerate(trace.lines):
-            width, p95 = stroke_measure(trace, index, "width"), stroke_measure(trace, index, "width_p95")
-            row = _head(trace, classes) | {"part": index + 1} | dict.fromkeys(_LISTED)
-            if width is not None:
-                unit = width.unit
-                row |= {f"width_{unit}": width.value, f"width_mean_{unit}": width.value}
-                row |= {f"width_sigma_{unit}": width.sigma}
-            if p95 is not None:
-                row |= {f"width_p95_{p95.unit}": p95.value}
-            length = stroke_measure(trace, index, "length")
-            if length is not None:
-                row |= {f"length_{length.unit}": length.value}
-            row |= shared | {"measures": measures_to_json(trace.measures) if index == 0 else None}
-            yield shapely.to_wkb(shapely.LineString(placement.points(line))), row
-
-
-def _head(trace: Trace, classes: ClassTable) -> Row:
-    return {
-        "uid": trace.uid,
-        "number": trace.number,
-        "class_id": trace.class_id,
-        "class": classes[trace.class_id].name,
-        "class_uri": None,
-        "status": trace.status,
-        "confidence": known(trace.confidence),
-    }
-
-
-_TEXT = frozenset(
-    {"uid", "class", "class_uri", "status", "creator", "generator", "run_id", "created", "modified", "note", "measures"}
-)
-_WHOLE = frozenset({"number", "class_id", "part"})
 
 
 def _write_layer(
@@ -218,23 +167,22 @@ def _write_layer(
     *,
     append: bool,
 ) -> None:
-    apply_gdal_settings()
-    import pyogrio.raw
-
-    names = list(dict.fromkeys(name for _, row in rows for name in row))
+    names = list(dict.fromkeys([*COLUMNS, *(name for _, row in rows for name in row)]))
     columns, missing = [], []
     for name in names:
         values = [row.get(name) for _, row in rows]
         absent = np.array([value is None for value in values])
-        if name in _TEXT:
-            columns.append(np.array([value or "" for value in values], object))
+        if name in TEXT_COLUMNS:
+            columns.append(np.array(["" if value is None else value for value in values], object))
         else:
-            columns.append(np.array([value or 0 for value in values], np.int64 if name in _WHOLE else np.float64))
+            columns.append(
+                np.array([value or 0 for value in values], np.int64 if name in WHOLE_COLUMNS else np.float64)
+            )
         missing.append(absent if absent.any() else None)
     with warnings.catch_warnings():
         # The layer option says what "no CRS" means; the warning would say it is unknown.
         warnings.filterwarnings("ignore", message="'crs' was not provided", category=UserWarning)
-        pyogrio.raw.write(
+        load_pyogrio().raw.write(
             str(path),
             np.array([wkb for wkb, _ in rows], object),
             columns,
@@ -278,7 +226,7 @@ def _verify(path: Path, counts: dict[str, int]) -> None:
         with contextlib.closing(sqlite3.connect(path)) as connection:
             sound = connection.execute("PRAGMA quick_check").fetchone()[0] == "ok"
             found = {
-                layer: connection.execute(f'SELECT count(*) FROM "{layer}" WHERE geom IS NOT NULL').fetchone()[0]  # noqa: S608  # our own names
+                layer: connection.execute(f'SELECT count(*) FROM "{layer}" WHERE geom IS NOT NULL').fetchone()[0]
                 for layer in counts
             }
     except sqlite3.Error as error:
@@ -288,9 +236,7 @@ def _verify(path: Path, counts: dict[str, int]) -> None:
 
 
 def _read_layer(path: Path, layer: str) -> list[tuple[Any, dict[str, Any]]]:
-    import pyogrio.raw
-
-    meta, _, geometry, columns = pyogrio.raw.read(str(path), layer=layer)
+    meta, _, geometry, columns = load_pyogrio().raw.read(str(path), layer=layer)
     names = [str(name) for name in meta["fields"]]
     rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
     return list(zip(shapely.from_wkb(geometry), rows, strict=True))

@@ -20,6 +20,8 @@ __all__ = [
     "MAX_TILED_PX",
     "MAX_WHOLE_PX",
     "Header",
+    "check_memory",
+    "check_size",
     "default_memory_limit_bytes",
     "pixel_dtype",
 ]
@@ -102,7 +104,13 @@ class Header:
 
 
 def default_memory_limit_bytes() -> int:
-    """Give what decoding may use unless told otherwise: 4 GiB or half of the memory, whichever is less."""
+    """Give what decoding may use unless told otherwise.
+
+    Returns
+    -------
+    int
+        4 GiB or half of the memory, whichever is less; 2 GiB where the system does not tell.
+    """
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -112,6 +120,17 @@ def default_memory_limit_bytes() -> int:
 
 def check_size(path: Path, *, height: int, width: int, n_samples: int, whole: bool) -> None:
     """Judge the size of an image before anything else is looked at.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        For messages.
+    height, width : int, pixels
+        As the header says.
+    n_samples : int
+        Samples per pixel.
+    whole : bool
+        Whether the format must be decoded at once.
 
     Raises
     ------
@@ -142,6 +161,13 @@ def check_size(path: Path, *, height: int, width: int, n_samples: int, whole: bo
 def check_memory(path: Path, needed_bytes: int, limit_bytes: int) -> None:
     """Refuse what would take more memory than allowed.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        For messages.
+    needed_bytes, limit_bytes : int
+        Estimate and limit.
+
     Raises
     ------
     ImageTooLarge
@@ -156,6 +182,20 @@ def check_memory(path: Path, needed_bytes: int, limit_bytes: int) -> None:
 
 def pixel_dtype(path: Path, bits: int, kind: Literal["uint", "int", "float"]) -> np.dtype[np.generic]:
     """Give the NumPy type of samples; fewer than 8 bits become 8.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        For messages.
+    bits : int
+        Bits per sample.
+    kind : {"uint", "int", "float"}
+        Meaning of the bits.
+
+    Returns
+    -------
+    numpy.dtype
+        Type after reading.
 
     Raises
     ------

@@ -13,6 +13,7 @@ Rules, one each:
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -78,7 +79,7 @@ def open_raster(
         If `pixel_size` contradicts the geotransform by more than 5 %.
     """
     header = inspect(path, memory_limit_bytes=memory_limit_bytes)
-    world = read_world_file(header)
+    world = read_world_file(Path(path), header.format)
     source = TiffSource(header, palette=palette) if header.format == "tiff" else _WholeSource(header, palette=palette)
     georeference = source.georeference
     if georeference is None and world is not None:
@@ -106,7 +107,7 @@ def open_raster(
         read_valid=turned(source.read_valid),
         georeference=georeference,
         pixel_size=_settle_scale(header, pixel_size, source.pixel_size, pixel_size_of(georeference)),
-        name=header.path.stem,
+        name=Path(path).stem,
         source_sha256=sha256_file(header.path) if hash_source else None,
     )
 

@@ -55,7 +55,7 @@ def columns_of(measures: Mapping[str, Measure]) -> dict[str, float]:
 
 
 def stroke_measure(trace: Trace, index: int, kind: str) -> Measure | None:
-    """Give a measure of one centre-line of a trace, counted from 0; `kind` is ``width`` or ``width_p95``."""
+    """Give a measure of one centre-line of a trace, counted from 0; for example its ``width``."""
     return trace.measures.get(f"stroke_{index + 1}_{kind}")
 
 

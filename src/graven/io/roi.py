@@ -188,7 +188,7 @@ def _check_crs(path: Path, name: str, raster: Raster) -> None:
     theirs, ours = crs.from_user_input(name), crs.from_wkt(georeference.crs_wkt)
     if theirs != ours:
         raise MismatchError(
-            f"{path.name} is in {_short(theirs)}, the image in {_short(ours)}; reproject the region to that of the image"
+            f"{path.name} is in {_short(theirs)}, the image in {_short(ours)}; reproject the region to that"
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from graven.errors import GravenError, ImageDamaged, OutOfMemory
+from graven.errors import ImageDamaged, OutOfMemory
 from graven.io.gdalenv import load_rasterio, quiet_about_missing_georeference, strict_options
 from graven.io.georeference import georeference_of, tagged_pixel_size
 
@@ -139,8 +139,6 @@ def _read_colors(dataset: Any) -> NDArray[np.uint8]:
 
 def _as_ours(error: Exception, header: Header) -> Exception:
     """Turn whatever a decoder raised into an error of ours."""
-    if isinstance(error, GravenError):
-        return error
     if isinstance(error, MemoryError):
         return OutOfMemory(f"{header.path.name}: memory ran out while decoding; close other programs and run again")
     text = " ".join(str(error.__cause__ or error).split())[:80] or type(error).__name__

@@ -87,9 +87,10 @@ def trace_figures(
             Area over the area of the filled outline: 1 for a figure without holes.
         ``area_low``, ``area_high``
             Area at the lower and the upper threshold, where a probability is given.
-        ``stroke_length``, ``width_mean``, ``width_p95``, ``stroke_<n>_width``, ``stroke_<n>_width_p95``
-            With centre-lines: their total length, their width weighed by length, the largest 95th percentile, and the
-            mean and 95th percentile of each line, counted from 1.
+        ``stroke_length``, ``width_mean``, ``width_p95``
+            With centre-lines: their total length, their width weighed by length, and the largest 95th percentile.
+        ``stroke_<n>_length``, ``stroke_<n>_width``, ``stroke_<n>_width_p95``
+            The same of each line of `Trace.lines`, counted from 1.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def trace_lines(
     -------
     list of Trace
         One per connected object, without polygons, numbered in reading order, with the measures ``length`` (total),
-        ``width_mean``, ``width_p95``, ``stroke_<n>_width`` and ``stroke_<n>_width_p95``.
+        ``width_mean``, ``width_p95``, and those of each line, ``stroke_<n>_…``.
 
     Raises
     ------

@@ -102,7 +102,7 @@ def stroke_measures(
     -------
     dict of str to Measure
         `total`, ``width_mean`` weighed by length, ``width_p95`` (the largest of all lines), and for line ``n`` from 1
-        ``stroke_<n>_width`` and ``stroke_<n>_width_p95``; nothing without lines.
+        ``stroke_<n>_length``, ``stroke_<n>_width`` and ``stroke_<n>_width_p95``; nothing without lines.
     """
     if not lines:
         return {}
@@ -118,6 +118,7 @@ def stroke_measures(
         "width_p95": distance(max(line.width_p95 for line in lines)),
     }
     for number, line in enumerate(lines, start=1):
+        measures[f"stroke_{number}_length"] = distance(line.length)
         measures[f"stroke_{number}_width"] = distance(line.width_mean)
         measures[f"stroke_{number}_width_p95"] = distance(line.width_p95)
     return measures

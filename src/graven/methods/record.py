@@ -1,29 +1,178 @@
-"""What every tracing method leaves in its output folder: rasters, vectors, drawings, measures and the report.
+"""What every tracing method leaves in its output folder: vectors, drawings, measures, and the account of the run.
 
-Files are named after the input: ``panel_mask.tif``, ``panel_prob.tif``, ``panel_traces.gpkg`` and so on. Time stamps
-stand in ``run.json`` alone, so a resumed or repeated run gives the same bytes everywhere else.
+Files are named after the input: ``panel_traces.gpkg``, ``panel_traces.svg`` and so on. Time stamps stand in ``run.json``
+alone, so a resumed or repeated run gives the same bytes everywhere else.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graven.io.dxf import write_dxf
 from graven.io.fs import sha256_file, write_text_atomic
 from graven.io.geojson import geojson_name, write_geojson
 from graven.io.gpkg import write_gpkg
 from graven.io.svg import write_svg
-from graven.io.tables import write_measures
-from graven.report import OutputFile
+from graven.io.tables import write_measures, write_totals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from graven.types import ClassTable, Georeference, Measure, PixelSize, Raster, Trace
 
-__all__ = ["PARTS", "TracedImage", "output_files", "write_drawings", "write_measures_table", "write_traces"]
+__all__ = ["PARTS", "VECTOR_WRITERS", "Scene", "file_hashes", "write_run", "write_vectors"]
 
 PARTS = ("mask", "prob", "traces", "drawing", "measures", "report")
 """What ``--only`` may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The panel that traces belong to, as the vector formats need it.
+
+    Attributes
+    ----------
+    name : str
+        Stem of the output files.
+    height, width : int, pixels
+        Size of the raster.
+    georeference : Georeference or None
+        Where it lies.
+    pixel_size : PixelSize or None
+        Its scale.
+    source : str
+        Hash or name of the input.
+    """
+
+    name: str
+    height: int
+    width: int
+    georeference: Georeference | None
+    pixel_size: PixelSize | None
+    source: str
+
+    @classmethod
+    def of(cls, raster: Raster) -> Scene:
+        """Describe a raster."""
+        source = raster.source_sha256 or raster.name
+        return cls(raster.name, raster.height, raster.width, raster.georeference, raster.pixel_size, source)
+
+
+def _gpkg(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
+    target = folder / f"{scene.name}_traces.gpkg"
+    write_gpkg(target, traces, classes=classes, **_where(scene))
+    return target
+
+
+def _geojson(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
+    target = folder / geojson_name(f"{scene.name}_traces", scene.georeference)
+    where = {key: value for key, value in _where(scene).items() if key != "name"}
+    write_geojson(target, traces, classes=classes, **where)
+    return target
+
+
+def _svg(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
+    target = folder / f"{scene.name}_traces.svg"
+    write_svg(target, traces, classes=classes, **_where(scene))
+    return target
+
+
+def _dxf(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
+    target = folder / f"{scene.name}_traces.dxf"
+    write_dxf(target, traces, classes=classes, **_where(scene))
+    return target
+
+
+def _csv(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
+    del scene
+    target = folder / "measures.csv"
+    write_measures(target, traces, classes=classes)
+    return target
+
+
+def _where(scene: Scene) -> dict[str, Any]:
+    return {
+        "height": scene.height,
+        "width": scene.width,
+        "georeference": scene.georeference,
+        "pixel_size": scene.pixel_size,
+        "source": scene.source,
+        "name": scene.name,
+    }
+
+
+VECTOR_WRITERS: dict[str, Callable[[Path, Sequence[Trace], Scene, ClassTable], Path]] = {
+    "gpkg": _gpkg,
+    "geojson": _geojson,
+    "svg": _svg,
+    "dxf": _dxf,
+    "csv": _csv,
+}
+"""Format → what writes it under its usual name."""
+
+_OF_PART = {"traces": ("gpkg", "geojson"), "drawing": ("svg", "dxf"), "measures": ("csv",)}
+
+
+def write_vectors(
+    folder: Path,
+    traces: Sequence[Trace],
+    *,
+    scene: Scene,
+    classes: ClassTable,
+    totals: Mapping[int, Mapping[str, Measure]],
+    parts: Sequence[str] = PARTS,
+) -> list[Path]:
+    """Write traces, drawings and measures.
+
+    Parameters
+    ----------
+    folder : Path
+        Existing folder.
+    traces : sequence of Trace
+        In any order.
+    scene : Scene
+        The panel.
+    classes : ClassTable
+        Names and colours.
+    totals : mapping of int to mapping of str to Measure
+        Per class, for ``totals.csv``.
+    parts : sequence of str
+        Which of ``traces``, ``drawing`` and ``measures`` to write; other names are ignored.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    DiskFull, OutputError
+        If a file cannot be written.
+    """
+    written = [
+        VECTOR_WRITERS[kind](folder, traces, scene, classes)
+        for part, kinds in _OF_PART.items()
+        if part in parts
+        for kind in kinds
+    ]
+    if "measures" in parts:
+        write_totals(folder / "totals.csv", totals, classes=classes)
+        written.append(folder / "totals.csv")
+    return written
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """Give the SHA-256 of every file of a folder by name, but ``run.json`` and hidden files."""
+    return {
+        path.name: sha256_file(path)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name != "run.json" and not path.name.startswith(".")
+    }
+
+
+def write_run(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write ``run.json``, the account of the run and the only file with time stamps."""
+    write_text_atomic(folder / "run.json", json.dumps(facts, indent=2, allow_nan=False, default=str) + "\n")

@@ -17,11 +17,14 @@ from graven.prepare.affine import IDENTITY, compose, invert
 from graven.types import Affine6, Georeference, PixelSize, Raster, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 __all__ = ["affine_view", "bring_back"]
 
 SUBPIXELS = 32
+BLOCK_PX = 512
 
 
 def affine_view(raster: Raster, matrix: Affine6, height: int, width: int, *, order: Literal[0, 1] = 1) -> Raster:
@@ -72,10 +75,20 @@ def affine_view(raster: Raster, matrix: Affine6, height: int, width: int, *, ord
     sigma = _smoothing(matrix) if order == 1 else (0.0, 0.0)
 
     def read_pixels(window: Window) -> NDArray[Any]:
-        x, y = _sample_positions(matrix, window)
-        return _sample(raster, x, y, order=order, sigma=sigma)
+        out = np.empty((raster.n_bands, window.height, window.width), raster.dtype)
+        for block in _blocks(window):
+            x, y = _sample_positions(matrix, block)
+            rows, cols = block.relative_to(window).slices()
+            out[:, rows, cols] = _sample(raster, x, y, order=order, sigma=sigma)
+        return out
 
     def read_valid(window: Window) -> NDArray[np.bool_]:
+        valid = np.zeros((window.height, window.width), bool)
+        for block in _blocks(window):
+            valid[block.relative_to(window).slices()] = read_valid_block(block)
+        return valid
+
+    def read_valid_block(window: Window) -> NDArray[np.bool_]:
         x, y = _sample_positions(matrix, window)
         cols, rows = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
         box = _box(rows, cols, margin=(0, 0)).intersection(raster.bounds)
@@ -124,6 +137,13 @@ def bring_back(working: Raster, matrix: Affine6, height: int, width: int) -> Ras
     if matrix == IDENTITY and (working.height, working.width) == (height, width):
         return working
     return affine_view(working, invert(matrix), height, width)
+
+
+def _blocks(window: Window) -> Iterator[Window]:
+    """Cut a window into squares: positions are float64, and a long row of a turned view spans many source rows."""
+    for row in range(window.row, window.row_end, BLOCK_PX):
+        for col in range(window.col, window.col_end, BLOCK_PX):
+            yield Window(row, col, BLOCK_PX, BLOCK_PX).intersection(window)
 
 
 def _sample_positions(matrix: Affine6, window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

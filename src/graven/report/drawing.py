@@ -140,7 +140,7 @@ def draw_traces(
     """
     paper = _paper_mm_per_px(height, width, pixel_size, denominator)
     factors = np.array(paper, np.float64) * _UNITS_PER_MM
-    frame_w, frame_h = width * factors[0], height * factors[1]
+    frame_w, frame_h = width * paper[0] * _UNITS_PER_MM, height * paper[1] * _UNITS_PER_MM
     tolerance = 0.1 * _UNITS_PER_MM
     paths = _paths(traces, factors, tolerance)
     while sum(count for _, _, count in paths) > _VERTEX_LIMIT and tolerance < _COARSEST:
@@ -148,7 +148,7 @@ def draw_traces(
         paths = _paths(traces, factors, tolerance)
     shapes = "".join(f'<path class="k{trace.class_id}" d="{data}"/>' for trace, data, _ in paths if data)
     numbers, n_left_out = place_numbers(traces, factors, (frame_w, frame_h), classes, size=2.3 * _UNITS_PER_MM)
-    foot, foot_h = _foot(width, factors[0], pixel_size, direction, frame_h)
+    foot, foot_h = _foot(width, paper[0] * _UNITS_PER_MM, pixel_size, direction, frame_h)
     margin = 4.0
     box_w, box_h = frame_w + 2 * margin, frame_h + foot_h + 2 * margin
     defs = "".join(

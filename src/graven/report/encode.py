@@ -7,6 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -106,12 +107,14 @@ def jpeg_picture(rgb: NDArray[np.uint8], *, alt: str, max_bytes: int = 900_000, 
     Picture
         The encoded photograph.
     """
-    image = Image.fromarray(_checked(rgb))
+    # OpenCV, since Pillow's optimising writer refuses pictures that do not shrink.
+    ordered = _checked(rgb) if rgb.ndim == 2 else _checked(rgb)[..., ::-1]
+    sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if has_lines else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
     data = b""
     for quality in _QUALITIES:
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=quality, optimize=True, subsampling="4:4:4" if has_lines else "4:2:0")
-        data = buffer.getvalue()
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+        _, encoded = cv2.imencode(".jpg", ordered, [*options, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling])
+        data = encoded.tobytes()
         if len(data) <= max_bytes:
             break
     return _picture(data, "jpeg", rgb, alt)

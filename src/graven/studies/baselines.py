@@ -25,8 +25,8 @@ def clahe_otsu(
 ) -> NDArray[np.bool_]:
     """Segment marks by CLAHE on the lightness, a Gaussian and Otsu's threshold.
 
-    The polarity is chosen without truth: marks are taken to be the **smaller** of the two classes, since people leave most
-    of a panel empty.
+    The polarity is chosen without truth: marks are taken to be the **smaller** of the two classes, since people leave
+    most of a panel empty.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ Float = np.float32
 
 
 def light_direction(azimuth_deg: float, elevation_deg: float) -> NDArray[np.float32]:
-    """Unit vector towards a far light.
+    """Return the unit vector towards a far light.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ def lambert(normals: NDArray[np.float32], direction: NDArray[np.float32]) -> NDA
     shade = normals[0] * direction[0]
     shade += normals[1] * direction[1]
     shade += normals[2] * direction[2]
-    return np.clip(shade, 0, 1, out=shade)
+    np.clip(shade, 0, 1, out=shade)
+    return np.asarray(shade, Float)
 
 
 def cast_shadow(

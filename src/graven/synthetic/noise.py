@@ -1,7 +1,8 @@
 """Random fields: fractal, ridged and cellular noise, grown coarse to fine in float32.
 
-Each octave is drawn on a grid of its own wavelength and enlarged in steps of two with a cubic spline, which leaves no trace
-of the grid; a field costs little more than its finest octave. All fields depend on the generator and the shape alone, not on the number of threads.
+Each octave is drawn on a grid of its own wavelength and enlarged in steps of two with a cubic spline, which leaves no
+trace of the grid; a field costs little more than its finest octave. All fields depend on the generator and the shape
+alone, not on the number of threads.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """From a figure to thousands of pits: relief, patina and the truth a specialist would trace.
 
-Sizes are our choice, within what is published. Experimental and traceological work on pecking describes single dints that
-touch or overlap inside a figure and scatter around its border, made directly with a hammerstone or indirectly with a
-chisel stone, which keeps every dint on the line [1]_ [2]_; the dints are a few millimetres wide and at most a few deep, so
-relief lies at sub-millimetre to millimetre scale [3]_. Patina: on one panel the colour of marks runs from that of the fresh
-rock to that of the skin as they grow older [4]_. We draw pits of 1.6 to 5 mm diameter with a depth of 0.16 to 0.4 diameters.
+What is published and used here: dints are struck directly with a hammerstone, which scatters them around the border of
+a figure, or indirectly with a chisel stone, which keeps them on the line [1]_ [2]_; telling them from rock needs
+geometry at sub-millimetre scale [3]_; and on one panel the colour of marks runs from that of fresh rock to that of the
+skin as they grow older [4]_. No table of pit sizes was at hand: the numbers are our choice, judged by eye (pits of 1.6
+to 5 mm median diameter, 0.18 to 0.42 diameters deep, 0.5 to 1.25 diameters apart, blows scattered by 0.12 to 0.4
+diameters, 3 % of them three times as far).
 
 References
 ----------
-.. [1] Keyser and Rabiega, Petroglyph manufacture by indirect percussion, J. California and Great Basin Anthropology 21(1),
-   1999, 124-136.
+.. [1] Keyser and Rabiega, Petroglyph manufacture by indirect percussion, J. California and Great Basin Anthropology
+   21(1), 1999, 124-136.
 .. [2] Fedorova and Girya, Types of chiselings in rock art of Besov Nos, Ural Historical Journal 24(1), 2024, 140-148,
    DOI 10.31833/uav/2024.24.1.009.
 .. [3] Poier et al., PetroSurf3D, 2016, arXiv:1610.01944 (segmentation of pecked surfaces at sub-millimetre scale).
@@ -18,91 +19,25 @@ References
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from graven.synthetic.noise import blur, fractal, smoothstep
+from graven.synthetic.pits import aim_blows, signed_distance, strike
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.synthetic.figures import Figure
+    from graven.synthetic.pits import PeckStyle
     from graven.synthetic.surface import Canvas
 
-__all__ = ["PeckStyle", "Technique", "draw_style", "peck_figure", "rasterise_figure"]
+__all__ = ["peck_figure", "rasterise_figure"]
 
 Float = np.float32
 Generator = np.random.Generator
-Technique = Literal["pecked", "outline", "groove", "rubbed"]
-_TECHNIQUES: tuple[Technique, ...] = get_args(Technique)
-
-
-@dataclass(frozen=True, slots=True)
-class PeckStyle:
-    """How one figure was made and how it has aged.
-
-    Parameters
-    ----------
-    technique : {'pecked', 'outline', 'groove', 'rubbed'}
-        Pecked as drawn; areas pecked along their border only; pecked, then ground to a rounded groove; pecked, then rubbed.
-    pit_mm : float, millimetres
-        Median diameter of a pit.
-    depth_mm : float, millimetres
-        Median depth of a pit.
-    spacing : float
-        Distance of neighbouring pits in diameters; below 0.8 they merge into one rough hollow.
-    scatter : float
-        Deviation of a blow from its aim, in diameters.
-    freshness : float, range [-0.4, 1]
-        1 shows the fresh rock, 0 the colour of the skin, negative is darker than the skin.
-    """
-
-    technique: Technique
-    pit_mm: float
-    depth_mm: float
-    spacing: float
-    scatter: float
-    freshness: float
-
-
-def draw_style(rng: Generator, *, age: float, severe: bool) -> PeckStyle:
-    """Draw a technique, a tool and a patina.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of randomness.
-    age : float, range [0, 1]
-        Mean age of the marks of the panel: 0 fresh, 1 fully repatinated.
-    severe : bool
-        Allow shallow, sparse and colourless marks.
-
-    Returns
-    -------
-    PeckStyle
-        Values within the limits of the module docstring.
-    """
-    technique = _TECHNIQUES[int(rng.choice(4, p=[0.62, 0.17, 0.11, 0.1]))]
-    pit = float(np.clip(rng.lognormal(math.log(2.7), 0.27), 1.6, 5.0))
-    own_age = float(np.clip(age + rng.normal(0, 0.16), 0, 1))
-    freshness = (1 - own_age) ** 1.6 * rng.uniform(0.6, 0.95)
-    if rng.random() < 0.14:
-        freshness = -rng.uniform(0.08, 0.3)
-    ratio, spacing = rng.uniform(0.22, 0.4), rng.uniform(0.5, 1.0)
-    if severe:
-        freshness *= 0.65
-        ratio, spacing = rng.uniform(0.18, 0.3), rng.uniform(0.62, 1.25)
-    elif technique in ("rubbed", "groove"):
-        freshness = math.copysign(
-            max(abs(freshness), rng.uniform(0.2, 0.4)), rng.random() - 0.4 if own_age > 0.6 else 1.0
-        )
-    elif abs(freshness) < 0.1:  # what has no colour of its own must be felt: nobody would have traced it otherwise
-        ratio, spacing = rng.uniform(0.29, 0.42), rng.uniform(0.5, 0.85)
-    return PeckStyle(technique, pit, pit * ratio, spacing, rng.uniform(0.12, 0.4), freshness)
 
 
 def rasterise_figure(
@@ -131,7 +66,7 @@ def rasterise_figure(
 
     def fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
         pixel = points / pixel_size_mm + np.asarray(offset_px) - 0.5
-        return np.round(pixel * (1 << shift)).astype(np.int32)
+        return np.asarray(np.round(pixel * (1 << shift)), np.int32)
 
     for area in figure.areas:
         cv2.fillPoly(raster, [fixed(area)], 1, lineType=cv2.LINE_8, shift=shift)
@@ -149,83 +84,6 @@ def rasterise_figure(
     return raster.astype(np.bool_)
 
 
-def _signed_distance(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance to the border in pixels, positive inside."""
-    within = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
-    outside = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
-    signed: NDArray[np.float32] = within - outside
-    return signed
-
-
-def _aims(rng: Generator, signed: NDArray[np.float32], style: PeckStyle, pixel_size_mm: float) -> NDArray[np.float64]:
-    """Centres (row, col) of the blows: a jittered triangular grid inside the figure, thinner in places."""
-    rows, cols = signed.shape
-    pit_px = style.pit_mm / pixel_size_mm
-    step = max(pit_px * style.spacing, 1.2)
-    n_rows, n_cols = int(rows / (step * 0.866)) + 1, int(cols / step) + 1
-    grid = np.indices((n_rows, n_cols)).astype(np.float64)
-    grid[1] += 0.5 * (grid[0] % 2)
-    aims = grid * np.array([step * 0.866, step])[:, None, None] + rng.normal(0, 0.28 * step, grid.shape)
-    aims = aims.reshape(2, -1).T
-    aims = aims[((aims >= 0) & (aims < [rows, cols])).all(1)]
-    cell = aims.astype(np.int64)
-    inside = signed[cell[:, 0], cell[:, 1]]
-    density = fractal(rng, (rows, cols), wavelength_px=max(12 * pit_px, 8), gain=0.5, finest_px=4.0)
-    wanted = np.clip(1.02 + 0.22 * density[cell[:, 0], cell[:, 1]], 0.45, 1.0)
-    keep = (inside > 0.22 * pit_px - rng.exponential(0.12 * pit_px, len(aims))) & (rng.random(len(aims)) < wanted)
-    if keep.sum() < 4:
-        keep = inside > 0
-    hits = aims[keep]
-    spread = np.where(rng.random(len(hits)) < 0.03, 3.0, 1.0)[:, None] * style.scatter * pit_px
-    hits = hits + rng.normal(0, 1, hits.shape) * spread
-    return np.asarray(hits[((hits >= 0) & (hits < [rows, cols])).all(1)])
-
-
-def _strike(
-    rng: Generator, hits: NDArray[np.float64], shape: tuple[int, int], style: PeckStyle, pixel_size_mm: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Stamp the pits; returns the deepest pit, the summed depth (both mm) and the deepest relative profile."""
-    deepest, total, profile_max = (np.zeros(shape, Float) for _ in range(3))
-    slant = rng.uniform(0, math.pi)
-    for start in range(0, len(hits), 1500):
-        part = hits[start : start + 1500]
-        n = len(part)
-        radius = style.pit_mm / 2 / pixel_size_mm * np.clip(rng.lognormal(0, 0.24, n), 0.5, 1.9)
-        depth = style.depth_mm * (radius * 2 * pixel_size_mm / style.pit_mm) ** 0.7 * rng.lognormal(0, 0.28, n)
-        squeeze = rng.uniform(0.68, 1.0, n)
-        turn = slant + rng.normal(0, 0.5, n)
-        reach = math.ceil(1.45 * float(radius.max())) + 1
-        corner = np.floor(part).astype(np.int64)
-        window = np.arange(-reach, reach + 1)
-        shape_3d = (n, len(window), len(window))
-        dy = np.broadcast_to((window[None, :] + (corner[:, :1] - part[:, :1]) + 0.5)[:, :, None], shape_3d).astype(
-            Float
-        )
-        dx = np.broadcast_to((window[None, :] + (corner[:, 1:] - part[:, 1:]) + 0.5)[:, None, :], shape_3d).astype(
-            Float
-        )
-        cosine, sine = (f(turn).astype(Float)[:, None, None] for f in (np.cos, np.sin))
-        u = (dx * cosine + dy * sine) / radius.astype(Float)[:, None, None]
-        v = (dy * cosine - dx * sine) / (radius * squeeze).astype(Float)[:, None, None]
-        square = u * u + v * v
-        lobes = rng.normal(0, 0.16, (3, n)).astype(Float)[:, :, None, None]
-        cubic = (lobes[0] * u * (u * u - 3 * v * v) + lobes[1] * v * (3 * u * u - v * v)) / (square + Float(0.15))
-        bowl = np.clip(1 - square * (1 + cubic) + lobes[2] * u * square, 0, 1.15)
-        bowl[square > 1.9] = 0
-        bowl **= Float(0.85)
-        rows = np.clip(corner[:, :1] + window, -1, shape[0])
-        cols = np.clip(corner[:, 1:] + window, -1, shape[1])
-        valid = ((rows >= 0) & (rows < shape[0]))[:, :, None] & ((cols >= 0) & (cols < shape[1]))[:, None, :]
-        valid &= bowl > 0
-        flat = (rows[:, :, None] * shape[1] + cols[:, None, :])[valid]
-        relative = bowl[valid]
-        absolute = (bowl * depth.astype(Float)[:, None, None])[valid]
-        np.maximum.at(deepest.reshape(-1), flat, absolute)
-        np.maximum.at(profile_max.reshape(-1), flat, relative)
-        np.add.at(total.reshape(-1), flat, absolute)
-    return deepest, total, profile_max
-
-
 def _disc_kernel(radius_px: float) -> NDArray[np.uint8]:
     size = 2 * max(1, round(radius_px)) + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
@@ -236,11 +94,11 @@ def peck_figure(
 ) -> list[NDArray[np.float64]]:
     """Peck a figure into a canvas: height, albedo and the mask ``pecked`` are changed in place.
 
-    The truth of a figure is the union of the footprints of its pits (where a pit reaches more than 15 % of its own depth),
-    closed with a disc of radius 0.75 times the larger of pit diameter and pit spacing, as far as the closing stays within
-    half a pit diameter of the drawn figure; holes of up to three squared pit diameters are filled. So a pecked body is one area without the slivers of skin between its pits, a
-    stray pit near the figure is its own little footprint, and the border follows the pits, not the drawing. Bowls and
-    ground grooves count to their rim.
+    The truth of a figure is the union of the footprints of its pits (where a pit reaches more than 15 % of its own
+    depth), closed with a disc of radius 0.75 times the larger of pit diameter and pit spacing, as far as the closing
+    stays within half a pit diameter of the drawn figure; holes of up to three squared pit diameters are filled. So a
+    pecked body is one area without the slivers of skin between its pits, a stray pit near the figure is its own little
+    footprint, and the border follows the pits, not the drawing. Bowls and ground grooves count to their rim.
 
     Parameters
     ----------
@@ -249,7 +107,8 @@ def peck_figure(
     figure : Figure
         What to peck.
     centre_mm : tuple of (x, y), millimetres
-        Where the origin of the figure goes, from the outer corner of the top-left pixel. May lie near or beyond the border.
+        Where the origin of the figure goes, from the outer corner of the top-left pixel. May lie near or beyond the
+        border.
     style : PeckStyle
         Technique, tool and patina.
     rng : numpy.random.Generator
@@ -280,10 +139,10 @@ def peck_figure(
         cv2.circle(layer, centre, round(radius / unit * 16), 1, -1, shift=4)
     if not meant.any():
         return []
-    signed = _signed_distance(meant)
+    signed = signed_distance(meant)
     signed += fractal(rng, shape, wavelength_px=18 / unit, gain=0.6) * Float(0.45 * style.pit_mm / unit)
-    hits = _aims(rng, signed, style, unit)
-    deepest, total, profile = _strike(rng, hits, shape, style, unit)
+    hits = aim_blows(rng, signed, style, unit)
+    deepest, total, profile = strike(rng, hits, shape, style, unit)
     cap = Float(2.2 * style.depth_mm)
     relief = Float(0.7) * deepest + Float(0.3) * cap * np.tanh(total / cap)
     footprint = profile > 0.15
@@ -308,7 +167,8 @@ def peck_figure(
     traced = footprint | (closed & (signed > -0.5 * style.pit_mm / unit))
     canvas.mark("pecked", _without_holes(traced, max_area_px=3 * (style.pit_mm / unit) ** 2), at)
     outlines, _ = cv2.findContours(meant.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_TC89_L1)
-    return [o[:, 0].astype(np.float64) + [x0 + 0.5, y0 + 0.5] for o in outlines if len(o) > 2]
+    corner = np.array([x0 + 0.5, y0 + 0.5])
+    return [outline[:, 0].astype(np.float64) + corner for outline in outlines if len(outline) > 2]
 
 
 def _without_holes(mask: NDArray[np.bool_], *, max_area_px: float) -> NDArray[np.bool_]:

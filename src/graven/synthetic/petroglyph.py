@@ -9,25 +9,19 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from graven.errors import InputError
-from graven.synthetic.distractors import (
-    add_chalk,
-    add_lichen,
-    add_moss,
-    add_paint,
-    add_roots,
-    add_scale_bar,
-    add_scratches,
-    add_specks,
-    add_water_streaks,
-)
+from graven.synthetic.distractors import add_chalk, add_paint, add_scale_bar, add_scratches, add_water_streaks
 from graven.synthetic.figures import FIGURE_KINDS, make_figure
+from graven.synthetic.fractures import add_cracks, add_joint, add_spall
+from graven.synthetic.growth import add_lichen, add_moss, add_roots, add_specks
 from graven.synthetic.noise import fractal
-from graven.synthetic.pecking import draw_style, peck_figure
+from graven.synthetic.pecking import peck_figure
+from graven.synthetic.pits import draw_style
 from graven.synthetic.render import draw_photo, render_orthophoto
-from graven.synthetic.rock import ROCKS, TRAINING_ROCKS, linear_rgb, make_rock
+from graven.synthetic.rock import ROCKS, TRAINING_ROCKS, make_rock
+from graven.synthetic.rock_parts import linear_rgb
 from graven.synthetic.scene import add_background, foreign_shadow, ortho_margin, tilt_view
 from graven.synthetic.surface import surface_normals
-from graven.synthetic.weather import add_cracks, add_joint, add_spall, pebble, roughen_patches, settle, soften
+from graven.synthetic.weather import pebble, roughen_patches, settle, soften
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,9 +102,10 @@ def make_petroglyph(
 ) -> PetroglyphPanel:
     """Grow a panel from a seed.
 
-    About one panel in eight is empty; figures cover some 5 to 25 % of the others. The same arguments and generator version
-    give the same bytes, whatever was generated before and however many threads run; bytes may differ between processor
-    families and versions of NumPy and OpenCV. A panel of another size is another panel, not a crop.
+    About one panel in seven is empty; figures cover some 5 to 25 % of the others, less on panels beyond a square metre.
+    The same arguments and generator version give the same bytes, whatever was generated before and however many threads
+    run; bytes may differ between processor families and versions of NumPy and OpenCV. A panel of another size is
+    another panel, not a crop. A seed gives different panels for the two degradations.
 
     Parameters
     ----------

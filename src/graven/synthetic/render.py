@@ -76,12 +76,14 @@ def draw_photo(rng: Generator, *, severe: bool) -> PhotoSettings:
     """
     if severe:
         return PhotoSettings(
-            rng.uniform(0, 360), rng.uniform(16, 75), rng.uniform(0.1, 0.85), rng.uniform(0.12, 0.34), rng.normal(0.04, 0.13),
-            rng.uniform(0.8, 1.35), rng.uniform(0.5, 1.25), rng.uniform(0.012, 0.04), int(rng.integers(40, 85)),
+            rng.uniform(0, 360), rng.uniform(16, 75), rng.uniform(0.1, 0.85), rng.uniform(0.12, 0.34),
+            rng.normal(0.04, 0.13), rng.uniform(0.8, 1.35), rng.uniform(0.5, 1.25),
+            rng.uniform(0.012, 0.04), int(rng.integers(40, 85)),
         )  # fmt: skip
     return PhotoSettings(
-        rng.uniform(0, 360), rng.uniform(18, 54), rng.uniform(0.25, 0.85), rng.uniform(0.14, 0.30), rng.normal(0.02, 0.08),
-        rng.uniform(0.9, 1.25), rng.uniform(0.35, 0.8), rng.uniform(0.004, 0.016), int(rng.integers(78, 97)),
+        rng.uniform(0, 360), rng.uniform(18, 54), rng.uniform(0.25, 0.85), rng.uniform(0.14, 0.30),
+        rng.normal(0.02, 0.08), rng.uniform(0.9, 1.25), rng.uniform(0.35, 0.8),
+        rng.uniform(0.004, 0.016), int(rng.integers(78, 97)),
     )  # fmt: skip
 
 
@@ -131,8 +133,8 @@ def render_orthophoto(
 ) -> NDArray[np.uint8]:
     """Photograph a surface from straight above.
 
-    Sun with cast shadows and sky with occlusion light the albedo; exposure, white balance, point spread, photon and read
-    noise, tone curve and JPEG follow.
+    Sun with cast shadows and sky with occlusion light the albedo; exposure, white balance, point spread, photon and
+    read noise, tone curve and JPEG follow.
 
     Parameters
     ----------

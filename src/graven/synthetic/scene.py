@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from graven.synthetic.noise import fractal, smoothstep
-from graven.synthetic.rock import linear_rgb
+from graven.synthetic.rock_parts import linear_rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +28,8 @@ def tilt_view(canvas: Canvas, *, rng: Generator, strength: float) -> NDArray[np.
     Parameters
     ----------
     canvas : Canvas
-        Its arrays are replaced; the picture stays full, what leaves it is cut off. Heights keep their value, the pixel size
-        becomes nominal.
+        Its arrays are replaced; the picture stays full, what leaves it is cut off. Heights keep their value, the pixel
+        size becomes nominal.
     rng : numpy.random.Generator
         Source of randomness.
     strength : float, range [0, 0.4]

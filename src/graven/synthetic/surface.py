@@ -6,7 +6,6 @@ and dirt are drawn onto the same arrays one after the other, so that a panel of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,6 +15,8 @@ import numpy as np
 from graven.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 __all__ = ["Canvas", "Surface", "surface_normals"]
@@ -187,7 +188,7 @@ class Canvas:
 
 
 def surface_normals(height_mm: NDArray[np.float32], pixel_size_mm: float) -> NDArray[np.float32]:
-    """Unit normals of a height field, by central differences.
+    """Return the unit normals of a height field, by central differences.
 
     Parameters
     ----------

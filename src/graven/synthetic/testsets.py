@@ -1,8 +1,9 @@
 """Frozen seeds: which panels judge a network, which choose its settings, which it may learn from.
 
 Ranges of seeds keep the sets apart by construction: tests lie in [9 000 000, 9 999 999], validation in
-[8 000 000, 8 999 999], training in [1 000 000, 7 999 999]. Numbers below a million are free for demos and documentation.
-The lists hold for one `GENERATOR_VERSION` and 1024 x 1024 pixels of 0.5 mm; they were fixed before anything was trained.
+[8 000 000, 8 999 999], training in [1 000 000, 7 999 999]. Numbers below a million are free for demos and
+documentation. The lists hold for one `GENERATOR_VERSION` and 1024 x 1024 pixels of 0.5 mm; they were fixed before
+anything was trained.
 """
 
 from __future__ import annotations

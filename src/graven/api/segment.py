@@ -1,0 +1,446 @@
+"""``graven segment``: open the image, run the method, and leave the whole record or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graven._version import __version__
+from graven.api.doctor import versions
+from graven.api.images import crs_name, open_image
+from graven.api.monitor import SILENT, Monitor
+from graven.errors import UsageError
+from graven.io.bundle import read_bundle, read_companion
+from graven.io.folders import OutputFolder
+from graven.io.fs import require_free_space, write_text_atomic
+from graven.io.geotiff import write_mask_cog, write_probability_cog
+from graven.methods import petroglyph
+from graven.methods.record import PARTS, Scene, file_hashes, write_run, write_vectors
+from graven.predict.engines import load_engine
+from graven.report import (
+    GateSummary,
+    MethodBox,
+    OutputFile,
+    RotationNote,
+    SegmentReport,
+    Source,
+    overview,
+    segment_report,
+)
+from graven.types import Measure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graven.io.bundle import Bundle
+    from graven.methods.petroglyph import PetroglyphPlan, PetroglyphRecord, PetroglyphSettings, Tracer
+    from graven.types import Raster
+
+__all__ = ["Segmented", "segment"]
+
+WORK = ".work"
+BYTES_PER_PIXEL = 4
+MIN_PEAK_RATIO = 1.15
+
+
+@dataclass(frozen=True, slots=True)
+class Segmented:
+    """What `segment` left.
+
+    Attributes
+    ----------
+    path : Path
+        Output folder; in a dry run, where it would be.
+    name : str
+        Stem of the files.
+    n_traces : int
+        Objects found.
+    totals : dict of str to Measure
+        Over the panel.
+    n_tiles, n_skipped : int
+        Tiles in all, and tiles that the segmenter did not have to see.
+    notes : tuple of str
+        What a reader must know.
+    dry_run : bool
+        Whether nothing was done.
+    """
+
+    path: Path
+    name: str
+    n_traces: int
+    totals: dict[str, Measure]
+    n_tiles: int
+    n_skipped: int
+    notes: tuple[str, ...]
+    dry_run: bool = False
+    files: tuple[str, ...] = field(default=())
+
+    def summary(self) -> str:
+        """Say it in a few lines."""
+        if self.dry_run:
+            head = f"would trace {self.name} in {self.n_tiles} tiles into {self.path}"
+        else:
+            head = f"{self.n_traces} figures; {self.n_skipped} of {self.n_tiles} tiles skipped; {self.path}"
+        return "\n".join([head, *(f"note: {note}" for note in self.notes)])
+
+    def facts(self) -> dict[str, Any]:
+        """Give the same as a dictionary."""
+        return {
+            "path": str(self.path),
+            "n_traces": self.n_traces,
+            "totals": {name: asdict(measure) for name, measure in self.totals.items()},
+            "n_tiles": self.n_tiles,
+            "n_skipped": self.n_skipped,
+            "notes": list(self.notes),
+            "files": list(self.files),
+            "dry_run": self.dry_run,
+        }
+
+
+def segment(
+    image: str | Path,
+    *,
+    model: str = "petroglyph",
+    out: str | Path | None = None,
+    scale: str | None = None,
+    length: str | None = None,
+    roi: str | None = None,
+    tile_px: int | None = None,
+    overlap_px: int | None = None,
+    threshold: float | None = None,
+    min_object: float | None = None,
+    gate: bool = True,
+    rotation: bool = True,
+    only: tuple[str, ...] = PARTS,
+    title: str | None = None,
+    engine: str = "auto",
+    force_scale: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    monitor: Monitor = SILENT,
+) -> Segmented:
+    """Trace an image and leave the whole record.
+
+    Parameters
+    ----------
+    image : str or Path
+        TIFF, GeoTIFF, COG, PNG or JPEG; never altered.
+    model : str
+        Name of a bundled model, or the path of a bundle.
+    out : str or Path, optional
+        Output folder; it appears whole or not at all. Default is ``<image stem>-record`` here.
+    scale, length, roi : str, optional
+        As in `graven.open`.
+    tile_px, overlap_px : int, optional
+        Network input and shared pixels; default is the model's.
+    threshold : float, optional
+        Probability from which a pixel counts as worked; default is the model's.
+    min_object : float, optional
+        Smaller objects are dropped: mm² where a scale is known, else px².
+    gate, rotation : bool
+        Whether the gate and the rotation correction take part.
+    only : tuple of str
+        Parts to write: ``mask``, ``prob``, ``traces``, ``drawing``, ``measures``, ``report``.
+    title : str, optional
+        Title of the report; default is the stem of the image.
+    engine : str
+        What runs the networks.
+    force_scale : bool
+        Accept a scale more than four times off the model's.
+    resume : bool
+        Continue an interrupted run; input, model and settings must be the same.
+    overwrite : bool
+        Replace an earlier output of graven.
+    dry_run : bool
+        Decide everything, do nothing.
+    monitor : Monitor
+        Hears progress.
+
+    Returns
+    -------
+    Segmented
+        Where the record is and what it holds.
+
+    Raises
+    ------
+    UsageError, DataError, ResourceError
+        As their messages say; nothing is left behind.
+    Interrupted
+        When stopped; the same call with `resume` continues.
+    """
+    unknown = sorted(set(only) - set(PARTS))
+    if unknown or not only:
+        raise UsageError(f"only takes any of {', '.join(PARTS)}, got {', '.join(unknown) or 'nothing'}")
+    started = datetime.now(UTC)
+    clock = _Clock()
+    bundle = read_bundle(model)
+    raster = open_image(image, scale=scale, length=length, roi=roi)
+    settings = petroglyph.PetroglyphSettings(
+        tile_px=tile_px,
+        overlap_px=overlap_px,
+        threshold=threshold,
+        min_object=min_object,
+        gate=gate,
+        rotation=rotation,
+        force_scale=force_scale,
+    )
+    planned = petroglyph.plan(raster, bundle.spec, settings)
+    clock.lap("plan")
+    target = Path(out) if out is not None else Path(f"{raster.name}-record")
+    if dry_run:
+        return Segmented(target, raster.name, 0, {}, len(planned.grid), 0, planned.notes, dry_run=True)
+    segmenter, screen = _load(bundle, settings, engine=engine)
+    for note in planned.notes:
+        monitor.say(note)
+    with OutputFolder(target, overwrite=overwrite, resume=resume) as output:
+        work = output.path / WORK
+        work.mkdir(exist_ok=True)
+        if not resume:
+            require_free_space(work, BYTES_PER_PIXEL * raster.height * raster.width)
+        with monitor.progress(f"tracing {raster.name}") as report:
+            record = petroglyph.trace(planned, segmenter, screen, work, resume=resume, progress=report)
+        clock.lap("predict and trace")
+        run = _Run(record, segmenter, screen, Path(image).name, title or raster.name, settings)
+        _write(output.path, run, only)
+        shutil.rmtree(work)
+        clock.lap("write")
+        files = file_hashes(output.path)
+        write_run(output.path, _account(run, files, started=started, clock=clock, only=only, roi=roi))
+    summary = record.summary
+    return Segmented(
+        path=target,
+        name=raster.name,
+        n_traces=len(record.traces),
+        totals=record.totals,
+        n_tiles=summary.n_tiles,
+        n_skipped=summary.n_tiles - summary.n_predicted,
+        notes=planned.notes,
+        files=tuple(files),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the writers of a record need to know."""
+
+    record: PetroglyphRecord
+    segmenter: Tracer
+    gate: Tracer | None
+    file_name: str
+    title: str
+    settings: PetroglyphSettings
+
+    @property
+    def plan(self) -> PetroglyphPlan:
+        """What was decided."""
+        return self.record.plan
+
+    @property
+    def raster(self) -> Raster:
+        """The input."""
+        return self.record.plan.raster
+
+    @property
+    def run_id(self) -> str:
+        """Hash of input, models and settings: the same run has the same id."""
+        facts = {
+            "input": self.raster.source_sha256,
+            "models": [self.segmenter.spec.sha256, self.gate.spec.sha256 if self.gate else None],
+            "settings": asdict(self.settings),
+            "pixel_size": None if self.raster.pixel_size is None else asdict(self.raster.pixel_size),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class _Clock:
+    """Seconds of each part of a run, by the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """End a part."""
+        now = time.monotonic()
+        self.laps[name] = round(now - self._last, 3)
+        self._last = now
+
+
+def _load(bundle: Bundle, settings: PetroglyphSettings, *, engine: str) -> tuple[Tracer, Tracer | None]:
+    """Load the segmenter and, where wanted and there, its gate."""
+
+    def load(found: Bundle) -> Tracer:
+        return petroglyph.Tracer(found.spec, load_engine(found.model_path, engine=engine, sha256=found.spec.sha256))
+
+    wants_gate = settings.gate and "gate" in bundle.companions
+    return load(bundle), load(read_companion(bundle, "gate")) if wants_gate else None
+
+
+def _write(folder: Path, run: _Run, only: tuple[str, ...]) -> None:
+    record, raster, spec = run.record, run.raster, run.segmenter.spec
+    tags = {
+        "GRAVEN_RUN_ID": run.run_id,
+        "GRAVEN_SOURCE_SHA256": raster.source_sha256 or "",
+        "GRAVEN_MODEL": f"{spec.name} {spec.version} {spec.sha256[:12]}",
+    }
+    frame: dict[str, Any] = {
+        "height": raster.height,
+        "width": raster.width,
+        "classes": spec.classes,
+        "georeference": raster.georeference,
+        "pixel_size": raster.pixel_size,
+        "tags": tags,
+    }
+    if "mask" in only:
+        write_mask_cog(folder / f"{raster.name}_mask.tif", record.mask_blocks(), **frame)
+    if "prob" in only:
+        write_probability_cog(folder / f"{raster.name}_prob.tif", record.prob_blocks(), **frame)
+    class_id = spec.classes.classes[0].id
+    write_vectors(
+        folder,
+        record.traces,
+        scene=Scene.of(raster),
+        classes=spec.classes,
+        totals={class_id: record.totals},
+        parts=only,
+    )
+    if "report" in only:
+        files = tuple(
+            OutputFile(name, sha256, (folder / name).stat().st_size) for name, sha256 in file_hashes(folder).items()
+        )
+        page = segment_report(_report(run, files))
+        write_text_atomic(folder / f"{raster.name}_report.html", page)
+
+
+def _report(run: _Run, files: tuple[OutputFile, ...]) -> SegmentReport:
+    record, raster, spec = run.record, run.raster, run.segmenter.spec
+    planned, size = run.plan, {"height": run.raster.height, "width": run.raster.width}
+    rotation = planned.frame.rotation
+    return SegmentReport(
+        title=run.title,
+        date="see run.json",
+        source=Source(
+            name=run.file_name,
+            sha256=raster.source_sha256 or hashlib.sha256(b"").hexdigest(),
+            height=raster.height,
+            width=raster.width,
+            pixel_size=raster.pixel_size,
+            georeference=raster.georeference,
+            crs_name=None if raster.georeference is None else crs_name(raster.georeference.crs_wkt),
+        ),
+        classes=spec.classes,
+        photo=_photo(raster),
+        labels=overview(record.read_mask, how="labels", **size),
+        prob=overview(record.prob.read, how="max", **size)[0].astype(np.float32) / 255,
+        traces=record.traces,
+        method=MethodBox(
+            method=spec.method,
+            model=spec.name,
+            model_version=spec.version,
+            model_sha256=spec.sha256,
+            threshold=planned.threshold,
+            tile_px=planned.grid.tile_px,
+            overlap_px=planned.grid.overlap_px,
+            engine=run.segmenter.engine.name,
+            device="CPU",
+            versions={name: text for name, text in versions().items() if name != "platform"},
+            model_pixel_size_mm=spec.pixel_size_mm,
+            prepare=tuple(step.name for step in spec.prepare),
+            min_object=_least(planned),
+        ),
+        totals=record.totals,
+        gate=None if run.gate is None else _gate_summary(run, run.gate),
+        rotation=None
+        if rotation is None
+        else RotationNote(rotation.skew_deg, rotation.peak_ratio, MIN_PEAK_RATIO, rotation.applied),
+        provenance=record.provenance,
+        files=files,
+        notes=planned.notes,
+    )
+
+
+def _photo(raster: Raster) -> NDArray[np.uint8]:
+    """Give the panel at picture size, 8 bits, three bands last."""
+    picture = overview(raster.read, height=raster.height, width=raster.width, how="mean")
+    if picture.dtype == np.uint16:
+        picture = (picture // 257).astype(np.uint8)
+    colours = picture[:3] if len(picture) >= 3 else np.repeat(picture[:1], 3, axis=0)
+    return np.ascontiguousarray(np.moveaxis(colours, 0, -1))
+
+
+def _least(planned: PetroglyphPlan) -> Measure | None:
+    if planned.min_area_px <= 0:
+        return None
+    size = planned.raster.pixel_size
+    if size is None:
+        return Measure(planned.min_area_px, "px2")
+    return Measure(planned.min_area_px * size.area_mm2, "mm2")
+
+
+def _gate_summary(run: _Run, gate: Tracer) -> GateSummary:
+    """Say which tiles the gate left out; the map is drawn where tiles lie on the grid of the input."""
+    summary, grid = run.record.summary, run.plan.grid
+    skipped = np.array([[letter == "g" for letter in row] for row in summary.states])
+    same_frame = (grid.height, grid.width) == (run.raster.height, run.raster.width)
+    return GateSummary(
+        n_tiles=summary.n_tiles,
+        n_skipped=summary.n_gated,
+        threshold=gate.spec.threshold,
+        model=gate.spec.name,
+        grid=grid if same_frame else None,
+        skipped=skipped if same_frame else None,
+    )
+
+
+def _account(
+    run: _Run, files: dict[str, str], *, started: datetime, clock: _Clock, only: tuple[str, ...], roi: str | None
+) -> dict[str, Any]:
+    record, raster = run.record, run.raster
+    rotation = run.plan.frame.rotation
+    return {
+        "command": "segment",
+        "run_id": run.run_id,
+        "graven": __version__,
+        "started": started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": clock.laps,
+        "input": {"name": run.file_name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
+        "pixel_size": None if raster.pixel_size is None else asdict(raster.pixel_size),
+        "settings": {**asdict(run.settings), "only": list(only), "roi": roi},
+        "resolved": {
+            "tile_px": run.plan.grid.tile_px,
+            "overlap_px": run.plan.grid.overlap_px,
+            "threshold": run.plan.threshold,
+            "min_area_px": run.plan.min_area_px,
+            "rotation": None if rotation is None else asdict(rotation),
+            "matrix": list(run.plan.frame.matrix),
+        },
+        "models": [
+            {"name": model.spec.name, "version": model.spec.version, "role": role, "sha256": model.spec.sha256}
+            for role, model in (("segment", run.segmenter), ("gate", run.gate))
+            if model is not None
+        ],
+        "engine": {"name": run.segmenter.engine.name, "device": "CPU"},
+        "versions": versions(),
+        "tiles": {
+            "all": record.summary.n_tiles,
+            "predicted": record.summary.n_predicted,
+            "gated": record.summary.n_gated,
+            "invalid": record.summary.n_invalid,
+            "rows_resumed": record.summary.n_tile_rows_resumed,
+        },
+        "n_traces": len(record.traces),
+        "totals": {name: asdict(measure) for name, measure in record.totals.items()},
+        "notes": list(run.plan.notes),
+        "outputs": files,
+        "provenance": record.provenance.to_dicts(),
+    }
