@@ -417,7 +417,7 @@ raster = open_raster(sys.argv[1], palette="index", hash_source=False)
 total = sum(int(raster.read(Window(r, 0, 500, width)).sum()) for r in range(0, height, 500))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, total)
 """
-    peaks = []
+    peaks: list[int] = []
     for height in (5000, 20000):
         done = subprocess.run(
             [sys.executable, "-c", code, tmp_path / f"{height}.tif", str(height)], capture_output=True, check=True

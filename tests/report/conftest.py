@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -169,8 +170,8 @@ def make_report(panel: Panel, *, pixel_size: PixelSize | None, factor: int = 6, 
             min_object=Measure(25.0, "px2") if pixel_size is None else Measure(25.0, "mm2"),
         ),
         "totals": {
-            "Pecked area": Measure(total, "px2" if pixel_size is None else "mm2", sigma),
-            "Pecked share": Measure(float((panel.labels == 1).mean()), "", 0.004),
+            "area": Measure(total, "px2" if pixel_size is None else "mm2", sigma),
+            "pecked_share": Measure(float((panel.labels == 1).mean()), "", 0.004),
         },
         "gate": GateSummary(
             n_tiles=len(grid),
@@ -206,10 +207,16 @@ def make_report(panel: Panel, *, pixel_size: PixelSize | None, factor: int = 6, 
 
 
 @pytest.fixture(scope="session")
-def panel() -> Panel:
-    return make_panel()
+def small_panel() -> Panel:
+    return make_panel(height=220, width=300, n_figures=6, seed=3)
 
 
 @pytest.fixture(scope="session")
-def small_panel() -> Panel:
-    return make_panel(height=220, width=300, n_figures=6, seed=3)
+def make(small_panel: Panel) -> Callable[..., SegmentReport]:
+    """Build the report value of the small panel, with another scale or other fields where given."""
+    half_mm = PixelSize(0.5, 0.5, "geotransform", 0.003)
+
+    def build(pixel_size: PixelSize | None = half_mm, **changes: object) -> SegmentReport:
+        return make_report(small_panel, pixel_size=pixel_size, **changes)
+
+    return build

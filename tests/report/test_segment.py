@@ -15,13 +15,12 @@ import pytest
 
 from graven.errors import InputError
 from graven.report import GateSummary, MethodBox, OutputFile, Source, segment_report
-from graven.types import ClassDefinition, ClassTable, Measure, PixelSize, Trace
+from graven.types import ClassDefinition, ClassTable, Measure, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 VOID = {"meta", "img", "br", "input", "link", "hr"}
-HALF_MM = PixelSize(0.5, 0.5, "geotransform", 0.003)
 
 
 class Page(HTMLParser):
@@ -59,13 +58,6 @@ class Page(HTMLParser):
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attrs for name, attrs in self.tags if name == tag]
-
-
-@pytest.fixture(scope="module")
-def make(request: pytest.FixtureRequest, small_panel: Any) -> Callable[..., Any]:
-    """Build the report value of the small panel with some fields changed."""
-    module = __import__("sys").modules[type(small_panel).__module__]
-    return lambda pixel_size=HALF_MM, **changes: module.make_report(small_panel, pixel_size=pixel_size, **changes)
 
 
 def test_page_is_one_valid_file_that_asks_for_nothing(make: Callable[..., Any]) -> None:

@@ -115,9 +115,10 @@ def write_cog(target: Path, blocks: Iterable[tuple[Window, NDArray[Any]]], plan:
         except GravenError:
             raise
         except Exception as error:
-            if error in failures:
-                raise  # what made the blocks failed, not the writing of them
-            raise _as_ours(error, target, plain) from error
+            ours = error if error in failures else _as_ours(error, target, plain)
+            if ours is error:
+                raise  # among others where what made the blocks failed, not the writing of them
+            raise ours from error
 
 
 def _watched(

@@ -1,7 +1,7 @@
 """What every tracing method leaves in its output folder: vectors, drawings, measures, and the account of the run.
 
-Files are named after the input: ``panel_traces.gpkg``, ``panel_traces.svg`` and so on. Time stamps stand in ``run.json``
-alone, so a resumed or repeated run gives the same bytes everywhere else.
+Files are named after the input: ``panel_traces.gpkg``, ``panel_traces.svg`` and so on. Time stamps stand in
+``run.json`` alone, so a resumed or repeated run gives the same bytes everywhere else.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ half a tile the sum of weights is the same everywhere inside.
 
 No sum can overflow. Along one direction the tiles that cover a pixel start a stride apart, so their weights add up to
 at most ``S = max over r < stride of w(r) + w(r + stride) + w(r + 2 stride) + ...`` (`largest_weight_sum`; this is
-``overlap + 1`` for overlaps up to half a tile). Weights are products of both directions, so a sum of products is at most
-``65535 * S**2``. `sum_dtype` takes uint32 where that is below ``2**32``, that is for ``S <= 256``, and uint64 otherwise.
-Rounding to a byte needs ``255 * 65535 * S**2 + 65535 * S**2 / 2`` in uint64, which is below ``2**64`` for every
-``S < 2**20``.
+``overlap + 1`` for overlaps up to half a tile). Weights are products of both directions, so a sum of products is at
+most ``65535 * S**2``. `sum_dtype` takes uint32 where that is below ``2**32``, that is for ``S <= 256``, and uint64
+otherwise. Rounding to a byte needs ``255 * 65535 * S**2 + 65535 * S**2 / 2`` in uint64, which is below ``2**64`` for
+every ``S < 2**20``.
 """
 
 from __future__ import annotations

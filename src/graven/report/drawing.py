@@ -194,7 +194,8 @@ def _paths(traces: Sequence[Trace], factors: NDArray[np.float64], tolerance: flo
                 continue
             pieces.append(_path_data(kept, closed=True))
             count += len(kept)
-        for points in trace.lines:
+        # Centre-lines of an area are in the vector files; on paper they would hide the hatch.
+        for points in () if trace.polygons else trace.lines:
             kept = _simplified(points * factors, tolerance, closed=False)
             pieces.append(_path_data(kept, closed=False))
             count += len(kept)

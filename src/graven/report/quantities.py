@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graven.report.format import format_count, format_number, format_value
-from graven.report.units import Unit, convert, pick_unit
+from graven.report.units import Unit, convert, format_measure, pick_unit
+from graven.types import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graven.types import ClassDefinition, ClassTable, Measure, Trace
+    from graven.types import ClassDefinition, ClassTable, Trace
 
 __all__ = [
     "BinRow",
@@ -88,8 +89,8 @@ def published(traces: Sequence[Trace]) -> list[Trace]:
 
 
 def size_of(trace: Trace) -> Measure | None:
-    """Give the measure by which objects of a kind are sorted: area, or length for a centre-line."""
-    return trace.measures.get("length" if trace.lines else "area")
+    """Give the measure by which objects of a kind are sorted: area, or length for what is a line only."""
+    return trace.measures.get("area" if trace.polygons else "length")
 
 
 def size_unit(traces: Sequence[Trace]) -> Unit:
@@ -98,7 +99,7 @@ def size_unit(traces: Sequence[Trace]) -> Unit:
     return pick_unit([size.value for size in sizes], sizes[0].unit) if sizes else ""
 
 
-def class_rows(traces: Sequence[Trace], classes: ClassTable) -> list[ClassRow]:
+def class_rows(traces: Sequence[Trace], classes: ClassTable, *, scale_sigma: float = 0.0) -> list[ClassRow]:
     """Sum objects per class and per size bin.
 
     Parameters
@@ -107,6 +108,8 @@ def class_rows(traces: Sequence[Trace], classes: ClassTable) -> list[ClassRow]:
         Objects of a run; rejected ones are left out.
     classes : ClassTable
         All classes get a row, also those without an object.
+    scale_sigma : float, >= 0
+        Relative standard uncertainty of the scale; it is part of every sigma already.
 
     Returns
     -------
@@ -116,8 +119,8 @@ def class_rows(traces: Sequence[Trace], classes: ClassTable) -> list[ClassRow]:
 
     Notes
     -----
-    Standard uncertainties of a sum are **added**, not added in squares: the scale error is common to all objects, so
-    they err the same way. The result is on the safe side.
+    The scale error is common to all objects, and their borders are taken to move together as well. In a sum, the
+    uncertainties from the scale are therefore **added**, and so is the rest; then the two are joined by squares.
     """
     rows = []
     for entry in classes.classes:
@@ -130,15 +133,15 @@ def class_rows(traces: Sequence[Trace], classes: ClassTable) -> list[ClassRow]:
                 entry=entry,
                 n=len(own),
                 count=format_count(len(own)),
-                size=_sum(sizes, unit),
-                median="–" if middle is None else _sum([middle], unit),
-                bins=tuple(_bins(sizes, unit)),
+                size=_sum(sizes, unit, scale_sigma),
+                median="–" if middle is None else _sum([middle], unit, scale_sigma),
+                bins=tuple(_bins(sizes, unit, scale_sigma)),
             )
         )
     return rows
 
 
-def _bins(sizes: Sequence[Measure], unit: Unit) -> list[BinRow]:
+def _bins(sizes: Sequence[Measure], unit: Unit, scale_sigma: float) -> list[BinRow]:
     groups: dict[int, list[Measure]] = {}
     for size in sizes:
         value = convert(size.value, size.unit, unit)
@@ -146,7 +149,7 @@ def _bins(sizes: Sequence[Measure], unit: Unit) -> list[BinRow]:
         decade = 0 if value < 1 else math.floor(math.log10(value) + 1e-9) + 1
         groups.setdefault(decade, []).append(size)
     return [
-        BinRow(_decade_label(decade, unit), format_count(len(own)), _sum(own, unit), len(own))
+        BinRow(_decade_label(decade, unit), format_count(len(own)), _sum(own, unit, scale_sigma), len(own))
         for decade in range(min(groups, default=0), max(groups, default=-1) + 1)
         for own in [groups.get(decade, [])]
     ]
@@ -158,12 +161,17 @@ def _decade_label(decade: int, unit: Unit) -> str:
     return f"{format_count(10 ** (decade - 1))} to {format_count(10**decade)} {unit}"
 
 
-def _sum(sizes: Sequence[Measure], unit: Unit) -> str:
+def _sum(sizes: Sequence[Measure], unit: Unit, scale_sigma: float) -> str:
     if not sizes:
         return "–"
-    value = math.fsum(convert(size.value, size.unit, unit) for size in sizes)
-    known = [convert(size.sigma, size.unit, unit) for size in sizes if size.sigma is not None]
-    return format_value(value, math.fsum(known) if len(known) == len(sizes) else None, unit)
+    value = math.fsum(size.value for size in sizes)
+    sigma = None
+    if all(size.sigma is not None for size in sizes):
+        # An area follows the square of the scale, so its relative error is twice that of the scale.
+        per_value = scale_sigma * (2 if sizes[0].unit.endswith("2") else 1)
+        rest = (math.sqrt(max((size.sigma or 0.0) ** 2 - (per_value * size.value) ** 2, 0.0)) for size in sizes)
+        sigma = math.hypot(per_value * value, math.fsum(rest))
+    return format_measure(Measure(value, sizes[0].unit, sigma), unit)
 
 
 def object_head(kept: Sequence[Trace], classes: ClassTable) -> list[str]:

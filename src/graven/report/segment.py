@@ -31,7 +31,7 @@ from graven.report.statements import (
     status,
     title_facts,
     tolerance,
-    total,
+    total_facts,
     uncertainty_words,
 )
 from graven.report.units import convert
@@ -71,8 +71,8 @@ def segment_report(report: SegmentReport) -> str:
     words = WORDS[report.method.method]
     kept = published(report.traces)
     source = report.source
-    direction = arrow(source.georeference)
-    bar = scale_bar(source.width, source.pixel_size)
+    direction, scale = arrow(source.georeference), source.pixel_size
+    bar = scale_bar(source.width, scale)
     drawing = _drawing(report, kept, words)
     confirmed = confirmation(report.traces)
     version = report.method.versions["graven"]
@@ -86,22 +86,22 @@ def segment_report(report: SegmentReport) -> str:
         "source_id": source.sha256[:12],
         "kicker": words.kicker,
         "lead": lead(report, len(kept), words),
-        "metric": source.pixel_size is not None,
+        "metric": scale is not None,
         "status": status(confirmed, report, words),
-        "title_facts": title_facts(report, confirmed),
+        "title_facts": title_facts(report, confirmed, words),
         "aspect": _aspect(report),
         "bar": bar,
         "arrow": direction,
         "arrow_words": ARROW_WORDS[direction.label],
         "pictures": _pictures(report, words),
-        "ramps": {name: color_bar(scale, bar_id=f"ramp-{name}") for name, scale in _RAMPS.items()},
+        "ramps": {name: color_bar(ramp, bar_id=f"ramp-{name}") for name, ramp in _RAMPS.items()},
         "drawing": drawing,
         "unnumbered": format_count(drawing.n_unnumbered) if drawing else "",
         "tolerance": tolerance(report, drawing),
         "legend": [_legend(entry) for entry in report.classes.classes],
         "uncertainty_words": uncertainty_words(report),
-        "totals": [(name, total(measure)) for name, measure in report.totals.items()],
-        "class_rows": class_rows(report.traces, report.classes),
+        "totals": total_facts(report, words),
+        "class_rows": class_rows(report.traces, report.classes, scale_sigma=0.0 if scale is None else scale.sigma_rel),
         "chart": _chart(kept, words),
         "object_head": object_head(kept, report.classes),
         "object_rows": object_rows(kept, report.classes),

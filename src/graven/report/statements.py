@@ -32,7 +32,7 @@ __all__ = [
     "status",
     "title_facts",
     "tolerance",
-    "total",
+    "total_facts",
     "uncertainty_words",
 ]
 
@@ -87,7 +87,7 @@ def status(confirmed: Confirmation, report: SegmentReport, words: Words) -> dict
     }
 
 
-def title_facts(report: SegmentReport, confirmed: Confirmation) -> list[Fact]:
+def title_facts(report: SegmentReport, confirmed: Confirmation, words: Words) -> list[Fact]:
     """Give the lines of the title block."""
     source = report.source
     scale: Any = (
@@ -98,7 +98,7 @@ def title_facts(report: SegmentReport, confirmed: Confirmation) -> list[Fact]:
     rows: list[Fact] = [
         ("Source", source.name),
         ("Date", report.date),
-        *((name, total(measure)) for name, measure in list(report.totals.items())[:2]),
+        *total_facts(report, words, only=_HEADLINES),
         ("Picture", f"{format_count(source.width)} × {format_count(source.height)} pixels"),
         ("Scale", scale),
     ]
@@ -131,9 +131,31 @@ def uncertainty_words(report: SegmentReport) -> str:
     )
 
 
-def total(measure: Measure) -> str:
-    """Print a total: a ratio in per cent, anything else in a unit that fits."""
-    return format_share(measure.value, measure.sigma) if measure.unit == "" else format_measure(measure)
+_TOTALS = {
+    "n_traces": "Number of {many}",
+    "area": "Area of the {many}",
+    "valid_area": "Area of the {ground}",
+    "pecked_share": "Share of the {ground}",
+    "length": "Length of the {many}",
+}
+_HEADLINES = ("area", "pecked_share", "length")
+
+
+def total_facts(report: SegmentReport, words: Words, *, only: tuple[str, ...] | None = None) -> list[Fact]:
+    """Give the totals of the record: names of `graven.measure` in words, counts as counts, shares in per cent."""
+    facts = []
+    for name, measure in report.totals.items():
+        if only is not None and name not in only:
+            continue
+        label = (
+            _TOTALS[name].format(many=words.many, ground=words.ground) if name in _TOTALS else name.replace("_", " ")
+        )
+        if name.startswith("n_"):
+            value = format_count(round(measure.value))
+        else:
+            value = format_share(measure.value, measure.sigma) if measure.unit == "" else format_measure(measure)
+        facts.append((label, value))
+    return facts
 
 
 def tolerance(report: SegmentReport, drawing: Drawing | None) -> str:

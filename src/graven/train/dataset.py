@@ -234,8 +234,10 @@ def _resample(
     )
 
 
-def validation_tiles(panels: Sequence[Panel], *, tile_px: int, max_per_panel: int | None = None) -> list[Sample]:
-    """Cut panels into tiles on a fixed grid without overlap.
+def validation_tiles(
+    panels: Sequence[Panel], *, tile_px: int, stride_px: int | None = None, max_per_panel: int | None = None
+) -> list[Sample]:
+    """Cut panels into tiles on a fixed grid.
 
     Parameters
     ----------
@@ -243,6 +245,9 @@ def validation_tiles(panels: Sequence[Panel], *, tile_px: int, max_per_panel: in
         Held out from training.
     tile_px : int, pixels
         Side of the tiles; those at the right and lower border are filled by mirroring and invalid there.
+    stride_px : int, pixels, optional
+        Distance between tiles; `tile_px` by default. With a smaller one tiles overlap, and none begins so late that an
+        earlier one already reaches the border.
     max_per_panel : int, optional
         Take at most so many per panel, spread evenly over the grid.
 
@@ -260,10 +265,8 @@ def validation_tiles(panels: Sequence[Panel], *, tile_px: int, max_per_panel: in
         raise InputError("validation needs at least one panel, got none")
     samples: list[Sample] = []
     for panel in panels:
-        height, width = panel.target.shape
-        corners: list[tuple[int, int]] = [
-            (row, col) for row in range(0, height, tile_px) for col in range(0, width, tile_px)
-        ]
+        starts = [_starts(length, tile_px, stride_px or tile_px) for length in panel.target.shape]
+        corners: list[tuple[int, int]] = [(row, col) for row in starts[0] for col in starts[1]]
         if max_per_panel is not None and len(corners) > max_per_panel:
             picks: NDArray[Any] = np.linspace(0, len(corners) - 1, max_per_panel).round().astype(int)
             corners = [corners[int(pick)] for pick in picks]
@@ -272,3 +275,9 @@ def validation_tiles(panels: Sequence[Panel], *, tile_px: int, max_per_panel: in
             if valid.any():
                 samples.append(Sample(image, target, valid, f"{panel.name}[{row},{col}]"))
     return samples
+
+
+def _starts(length: int, tile_px: int, stride_px: int) -> range:
+    """First pixels of tiles until the border is covered."""
+    n = 1 + max(0, -(-(length - tile_px) // stride_px))
+    return range(0, n * stride_px, stride_px)

@@ -70,6 +70,8 @@ class Data:
         Share of crops cut around foreground; None cuts everywhere alike.
     validation_tile_px : int, pixels
         Side of the validation tiles.
+    validation_stride_px : int, pixels, or None
+        Distance between tiles; None puts them side by side.
     validation_tiles_per_panel : int or None
         At most so many per panel; None takes all.
     validation_batch_size : int
@@ -85,6 +87,7 @@ class Data:
     items_per_epoch: int = 2000
     positive_share: float | None = None
     validation_tile_px: int = 512
+    validation_stride_px: int | None = None
     validation_tiles_per_panel: int | None = None
     validation_batch_size: int = 4
     pixel_size_mm: float | None = None
@@ -223,6 +226,7 @@ class Recipe:
             "data.batch_size": data.batch_size,
             "data.items_per_epoch": data.items_per_epoch,
             "data.validation_tile_px": data.validation_tile_px,
+            "data.validation_stride_px": data.validation_stride_px,
             "data.validation_batch_size": data.validation_batch_size,
             "data.loader_threads": data.loader_threads,
             "run.validate_every_steps": run.validate_every_steps,

@@ -143,7 +143,10 @@ def train(
         empty_negatives=recipe.task == "gate",
     )
     tiles = validation_tiles(
-        val_panels, tile_px=data.validation_tile_px, max_per_panel=data.validation_tiles_per_panel
+        val_panels,
+        tile_px=data.validation_tile_px,
+        stride_px=data.validation_stride_px,
+        max_per_panel=data.validation_tiles_per_panel,
     )
     model = build_model(recipe, mean=mean, std=std)
     known: dict[str, Any] = {"resume": resume, "allow_changed": allow_changed, "say": say, "event": event}

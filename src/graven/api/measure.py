@@ -1,0 +1,172 @@
+"""``graven measure``: objects of a class raster that already exists, numbered and measured."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graven._version import __version__
+from graven.api.images import stated_pixel_size
+from graven.api.monitor import SILENT, Monitor
+from graven.errors import DataError, MismatchError
+from graven.io.folders import OutputFolder
+from graven.io.images import open_raster
+from graven.measure.figures import trace_figures
+from graven.measure.totals import panel_totals
+from graven.methods.record import Scene, file_hashes, write_run, write_vectors
+from graven.types import PETROGLYPH_CLASSES, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from graven.types import Measure, Raster
+
+__all__ = ["Measured", "measure"]
+
+BAND_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What `measure` left.
+
+    Attributes
+    ----------
+    path : Path
+        Output folder.
+    n_traces : int
+        Objects.
+    totals : dict of str to Measure
+        Over the panel.
+    """
+
+    path: Path
+    n_traces: int
+    totals: dict[str, Measure]
+
+    def summary(self) -> str:
+        """Say it in one line."""
+        return f"{self.n_traces} figures measured; {self.path}"
+
+    def facts(self) -> dict[str, Any]:
+        """Give the same as a dictionary."""
+        totals = {name: asdict(value) for name, value in self.totals.items()}
+        return {"path": str(self.path), "n_traces": self.n_traces, "totals": totals}
+
+
+def measure(
+    mask: str | Path,
+    *,
+    prob: str | Path | None = None,
+    out: str | Path | None = None,
+    scale: str | None = None,
+    length: str | None = None,
+    min_object: float = 0.0,
+    overwrite: bool = False,
+    monitor: Monitor = SILENT,
+) -> Measured:
+    """Measure every object of a mask and write vectors, drawings and tables.
+
+    Parameters
+    ----------
+    mask : str or Path
+        Class raster: 0 background, 1 pecked, 255 unknown; a mask of 0 and 255 counts 255 as pecked.
+    prob : str or Path, optional
+        Its probability raster; without it confidences are unknown and no uncertainty stems from the threshold.
+    out : str or Path, optional
+        Output folder; default is ``<mask stem>-measures`` here.
+    scale, length : str, optional
+        As in `graven.open`; without either, and without a scale in the file, all measures are in pixels.
+    min_object : float
+        Smaller objects are left out: mm² where a scale is known, else px².
+    overwrite : bool
+        Replace an earlier output of graven.
+    monitor : Monitor
+        Hears progress.
+
+    Returns
+    -------
+    Measured
+        Where the files are.
+
+    Raises
+    ------
+    MismatchError
+        If mask and probability differ in size.
+    DataError
+        If a file is refused, or the mask holds other values.
+    """
+    started = datetime.now(UTC)
+    raster = open_raster(mask, pixel_size=stated_pixel_size(scale=scale, length=length), palette="index")
+    read_prob = None if prob is None else _probability(Path(prob), raster)
+    foreground = _foreground(raster)
+    valid_px = sum(int(_valid(raster, window, foreground).sum()) for window in _bands(raster))
+    if valid_px == 0:
+        raise DataError(f"{raster.name} has no pixel where anything is known; check that it is a class raster")
+    target = Path(out) if out is not None else Path(f"{raster.name}-measures")
+    with OutputFolder(target, overwrite=overwrite) as output:
+        monitor.say(f"measuring {raster.name} …")
+        traces = trace_figures(
+            lambda window: raster.read(window)[0] == foreground,
+            read_prob,
+            height=raster.height,
+            width=raster.width,
+            class_id=1,
+            source=raster.source_sha256 or raster.name,
+            pixel_size=raster.pixel_size,
+            min_area_px=min_object if raster.pixel_size is None else 0.0,
+            min_area_mm2=0.0 if raster.pixel_size is None else min_object,
+        )
+        totals = panel_totals(traces, valid_px=valid_px, pixel_size=raster.pixel_size)
+        write_vectors(output.path, traces, scene=Scene.of(raster), classes=PETROGLYPH_CLASSES, totals={1: totals})
+        account = {
+            "command": "measure",
+            "graven": __version__,
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "input": {"name": Path(mask).name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
+            "pixel_size": None if raster.pixel_size is None else asdict(raster.pixel_size),
+            "settings": {"prob": None if prob is None else Path(prob).name, "min_object": min_object},
+            "n_traces": len(traces),
+            "totals": {name: asdict(value) for name, value in totals.items()},
+            "outputs": file_hashes(output.path),
+        }
+        write_run(output.path, account)
+    return Measured(target, len(traces), totals)
+
+
+def _bands(raster: Raster) -> Iterator[Window]:
+    for row in range(0, raster.height, BAND_ROWS):
+        yield Window(row, 0, min(BAND_ROWS, raster.height - row), raster.width)
+
+
+def _foreground(raster: Raster) -> int:
+    """Decide which value is foreground: 1 in a class raster, 255 in a plain mask."""
+    found: set[int] = set()
+    for window in _bands(raster):
+        found.update(np.unique(raster.read(window)[0]).tolist())
+        if not found <= {0, 1, 255}:
+            odd = sorted(found - {0, 1, 255})[:5]
+            raise DataError(f"{raster.name} must hold 0, 1 and 255 only, found {odd}; it is no mask of one class")
+    return 1 if 1 in found else 255
+
+
+def _valid(raster: Raster, window: Window, foreground: int) -> NDArray[np.bool_]:
+    valid = raster.read_valid(window)
+    return valid & (raster.read(window)[0] != 255) if foreground == 1 else valid
+
+
+def _probability(path: Path, raster: Raster) -> Callable[[Window], NDArray[np.uint8]]:
+    prob = open_raster(path, hash_source=False)
+    if (prob.height, prob.width) != (raster.height, raster.width) or prob.dtype != np.uint8:
+        raise MismatchError(
+            f"{path.name} has {prob.height} x {prob.width} px of {prob.dtype}, "
+            f"the mask has {raster.height} x {raster.width} and needs uint8"
+        )
+    return lambda window: prob.read(window)[0]
