@@ -1,8 +1,8 @@
 """Train the gate and the segmenter that are bundled for petroglyphs, from nothing, on procedural panels.
 
 The whole job in one script: grow the panels and prepare them once, train both networks from their recipes, choose the
-gate's threshold, write both bundles. Each part is skipped when its result is there, and ``--resume`` continues a training
-that was stopped. ``--evaluate`` measures the bundles on the frozen test sets.
+gate's threshold, write both bundles. Each part is skipped when its result is there, and ``--resume`` continues a
+training that was stopped. ``--evaluate`` measures the bundles on the frozen test sets.
 
 ::
 
@@ -17,13 +17,11 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from graven.errors import GravenError
 from graven.io.fs import write_text_atomic
@@ -37,11 +35,17 @@ from graven.synthetic.testsets import (
     train_seeds,
 )
 from graven.train.checkpoint import load_tensors
-from graven.train.panels import Panel, PanelStore, ReadPanel, band_statistics, read_store, write_store
+from graven.train.panels import Panel, PanelStore, ReadPanel, band_statistics, write_store
 from graven.train.recipe import Recipe, read_recipe
 from graven.train.run import build_model, train
-from graven.train.task import Standardised
 from graven.types import PrepareStep, raster_from_array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from graven.train.task import Standardised
 
 N_PANELS = 320
 N_CALIBRATION = 24

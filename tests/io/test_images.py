@@ -115,6 +115,32 @@ def test_grey_of_few_bits_is_stretched(tmp_path, bits):
     np.testing.assert_array_equal(open_raster(tmp_path / "a.tif").read()[0, 0], values * 255 // top)
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 2), (8, 8), (13, 21)])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_interlaced_png_is_read_whole(tmp_path, height, width, bits):
+    """Adam7 of the PNG specification, table of section 8.2: first row and column, then the steps of each pass."""
+    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+    pixels = RNG.integers(0, 1 << bits, (height, width, 3)).astype(f"uint{bits}")
+    rows = b""
+    for row, col, row_step, col_step in passes:
+        part = pixels[row::row_step, col::col_step]
+        rows += b"".join(b"\0" + line.astype(f">u{bits // 8}").tobytes() for line in part if part.shape[1])
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 1))
+    body = head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    np.testing.assert_array_equal(open_raster(tmp_path / "a.png").read(), bands_of(pixels))
+
+
+def test_resolution_of_exif_is_a_suggestion_in_the_upright_frame(tmp_path):
+    """20 and 40 dots per centimetre along stored columns and rows; orientation 6 swaps the two."""
+    exif = PIL.Image.Exif()
+    exif[282], exif[283], exif[296], exif[274] = 20.0, 40.0, 3, 6
+    PIL.Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif)
+    suggested = suggested_pixel_size(tmp_path / "a.jpg")
+    assert (suggested.x_mm, suggested.y_mm) == pytest.approx((0.25, 0.5))
+    assert open_raster(tmp_path / "a.jpg").pixel_size is None
+
+
 def test_white_is_zero_is_inverted(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", RGB[..., 0], photometric="miniswhite")
     np.testing.assert_array_equal(open_raster(tmp_path / "a.tif").read()[0], 255 - RGB[..., 0])

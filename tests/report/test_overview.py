@@ -43,6 +43,26 @@ def test_mean_and_max_agree_with_skimage_on_whole_blocks() -> None:
     np.testing.assert_array_equal(shrink_max(values, 6), block_reduce(values, (6, 6), np.max))
 
 
+def test_fractions_of_a_pixel_count_by_their_area() -> None:
+    # Factor 1.5: the first block holds pixel 0 and half of pixel 1, the second the other half and pixel 2.
+    row = np.array([[6.0, 3.0, 9.0, 30.0]])
+    np.testing.assert_allclose(shrink_mean(row, 1.5), [[5.0, 7.0, 30.0]])
+    np.testing.assert_array_equal(shrink_max(row, 1.5), [[6.0, 9.0, 30.0]])
+    assert overview_factor(10, 2048) == 1.5
+
+
+@given(st.integers(1, 40), st.integers(4, 40), st.integers(0, 9))
+def test_shrinking_keeps_the_mean_and_the_largest_value(side: int, quarters: int, seed: int) -> None:
+    factor = quarters / 4
+    values = np.random.default_rng(seed).random((side, side))
+    blocks = shrink_mean(values, factor)
+    edges = np.minimum(np.arange(len(blocks) + 1) * factor, side)
+    area = np.outer(np.diff(edges), np.diff(edges))
+    assert abs((blocks * area).sum() / side**2 - values.mean()) < 1e-12
+    assert shrink_max(values, factor).max() == values.max()
+    assert (shrink_max(values, factor) >= blocks - 1e-12).all()
+
+
 def test_border_blocks_average_only_what_they_hold() -> None:
     # 3 columns by blocks of 2: the second block holds one column.
     np.testing.assert_array_equal(shrink_mean(np.array([[2, 4, 9], [2, 4, 9]], np.uint8), 2), [[3, 9]])

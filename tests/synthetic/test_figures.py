@@ -38,7 +38,9 @@ def test_hands_differ_and_repeat(kind: str) -> None:
     def drawn(seed: int) -> np.ndarray:
         figure = make_figure(kind, rng=np.random.default_rng(seed))
         parts = [stroke.points_mm for stroke in figure.strokes]
-        return np.concatenate([*parts, *figure.areas, np.array(figure.bowls)[:, :2].reshape(-1, 2) if figure.bowls else np.zeros((0, 2))])
+        return np.concatenate(
+            [*parts, *figure.areas, np.array(figure.bowls)[:, :2].reshape(-1, 2) if figure.bowls else np.zeros((0, 2))]
+        )
 
     np.testing.assert_array_equal(drawn(1), drawn(1))
     assert drawn(1).shape != drawn(2).shape or not np.allclose(drawn(1), drawn(2))
@@ -81,7 +83,7 @@ def test_the_pen_closes_rings_unless_told() -> None:
 
 
 def test_wrong_figures_are_refused() -> None:
-    with pytest.raises(InputError, match="warrior.*'unicorn'"):
+    with pytest.raises(InputError, match=r"warrior.*'unicorn'"):
         make_figure("unicorn", rng=np.random.default_rng(0))
     with pytest.raises(InputError, match="positive"):
         make_figure("deer", rng=np.random.default_rng(0), size_mm=-1.0)

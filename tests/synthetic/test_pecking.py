@@ -8,9 +8,7 @@ from graven.synthetic.pecking import peck_figure
 from graven.synthetic.pits import PeckStyle, draw_style, signed_distance, strike
 from graven.synthetic.surface import Canvas
 
-LINE = Figure(
-    "meander", (Stroke(np.array([[-50.0, 0.0], [50.0, 0.0]]), np.array([14.0, 14.0])),), (), (), 100.0, 14.0
-)
+LINE = Figure("meander", (Stroke(np.array([[-50.0, 0.0], [50.0, 0.0]]), np.array([14.0, 14.0])),), (), (), 100.0, 14.0)
 
 
 def _slab(size: int = 320, unit: float = 0.5) -> Canvas:
@@ -32,14 +30,13 @@ def _style(technique: str = "pecked", freshness: float = 0.8, spacing: float = 0
 @pytest.mark.parametrize("technique", ["pecked", "outline", "groove", "rubbed"])
 def test_the_truth_is_where_rock_was_removed(technique: str) -> None:
     canvas = _slab()
-    outlines = peck_figure(
-        canvas, LINE, centre_mm=(80.0, 80.0), style=_style(technique), rng=np.random.default_rng(1)
-    )
+    outlines = peck_figure(canvas, LINE, centre_mm=(80.0, 80.0), style=_style(technique), rng=np.random.default_rng(1))
     mask, height = canvas.masks["pecked"], canvas.height_mm
     assert len(outlines) == 1
     assert height[mask].mean() < -0.2
     assert (height[mask] < -0.02).mean() > 0.7
-    assert np.abs(height[~mask]).max() < 0.35  # only rims of pits below 15 % of their depth are left out
+    # outside are only rims of pits below 15 % of their depth, and a one-pixel lip of a ground groove
+    assert (np.abs(height[~mask]) > 0.3).sum() < 0.02 * mask.sum()
     drawn = 100 * 14 + np.pi * 7**2
     assert 0.75 * drawn < mask.sum() * 0.25 < 1.25 * drawn
 

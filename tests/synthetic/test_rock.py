@@ -51,5 +51,5 @@ def test_a_large_panel_swells_more_than_a_small_one() -> None:
 
 
 def test_an_unknown_rock_is_refused_with_the_list() -> None:
-    with pytest.raises(InputError, match="granite.*'cheese'"):
+    with pytest.raises(InputError, match=r"granite.*'cheese'"):
         _rock("cheese")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -55,7 +55,7 @@ class Console:
         else:
             _write(sys.stdout, text)
 
-    def table(self, rows: list[Mapping[str, Any]]) -> None:
+    def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows as an aligned table, or as JSON lines."""
         if self.json_lines:
             for row in rows:

@@ -22,7 +22,16 @@ def reproduce(
     protocol: Annotated[str, typer.Option(help="small (quarter width, two cores) or full (as published).")] = "small",
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run; default is the protocol's.")] = None,
-    resume: Annotated[bool, typer.Option(help="Keep finished runs of the output folder.")] = False,
+    losses: Annotated[
+        str | None, typer.Option(help="Some of be,focal,dice,bce,begl; one alone is a pilot run.")
+    ] = None,
+    variants: Annotated[str | None, typer.Option(help="Further rows that are not the paper's.")] = None,
+    group_by: Annotated[
+        str | None, typer.Option(help="Regular expression that finds the photograph in a file name of --data.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep finished runs of the output folder, continue the others.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -31,6 +40,20 @@ def reproduce(
 
     console = Console(json_lines=json, quiet=quiet)
     result = run(
-        study, data=data, out=out, protocol=protocol, n_seeds=seeds, epochs=epochs, resume=resume, monitor=console
+        study,
+        data=data,
+        out=out,
+        protocol=protocol,
+        n_seeds=seeds,
+        epochs=epochs,
+        losses=None if losses is None else _split(losses),
+        variants=() if variants is None else _split(variants),
+        group_by=group_by,
+        resume=resume,
+        monitor=console,
     )
     console.result(result.summary(), **result.facts())
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

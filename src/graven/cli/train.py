@@ -9,28 +9,47 @@ import typer
 
 from graven.cli.console import Console
 from graven.cli.options import Json, Out, Quiet
+from graven.errors import UsageError
 
 __all__ = ["train"]
 
 
 def train(
     recipe: Annotated[
-        Path, typer.Argument(help="Recipe in YAML; `graven train --list` names those that ship.", show_default=False)
-    ],
+        str | None, typer.Argument(help="Recipe in YAML, or the name of one that ships.", show_default=False)
+    ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder made by graven prepare; default is what the recipe names.")
+        Path | None, typer.Option(help="Folder made by graven prepare; default is procedural panels.")
     ] = None,
     out: Out = None,
     resume: Annotated[
-        bool, typer.Option(help="Continue from the newest sound checkpoint in the output folder.")
+        bool, typer.Option("--resume", help="Continue from the newest sound checkpoint in the output folder.")
     ] = False,
     max_minutes: Annotated[float | None, typer.Option(help="Stop after this time, with a checkpoint.")] = None,
+    panels: Annotated[int, typer.Option(help="Number of procedural training panels.")] = 64,
+    panel_px: Annotated[int, typer.Option(help="Side of procedural panels.")] = 1024,
+    list_recipes: Annotated[bool, typer.Option("--list", help="Name the recipes that ship, and stop.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a network as a recipe says; stop with Ctrl-C and continue with --resume."""
+    from graven.api.train import recipes
     from graven.api.train import train as run
 
     console = Console(json_lines=json, quiet=quiet)
-    result = run(recipe, data=data, out=out, resume=resume, max_minutes=max_minutes, monitor=console)
+    if list_recipes:
+        console.table([*recipes()])
+        return
+    if recipe is None:
+        raise UsageError("graven train needs a recipe: a YAML file, or a name that graven train --list prints")
+    result = run(
+        recipe,
+        data=data,
+        out=out,
+        resume=resume,
+        max_minutes=max_minutes,
+        n_panels=panels,
+        panel_px=panel_px,
+        monitor=console,
+    )
     console.result(result.summary(), **result.facts())

@@ -10,22 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graven._version import __version__
-from graven.errors import OutputError
-from graven.io.fs import write_text_atomic
-from graven.io.records import known, reading_key, stroke_measure
+from graven.errors import DefectError, OutputError
+from graven.io.dxfentities import APPID, count_entities, entity_texts
+from graven.io.fs import atomic_path
+from graven.io.records import reading_key
 from graven.io.vectorframe import millimetre_placement
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from graven.io.vectorframe import Placement
     from graven.types import ClassTable, Georeference, PixelSize, Trace
 
-__all__ = ["APPID", "write_dxf"]
-
-APPID = "GRAVEN"
-"""Application name of the XDATA on every entity."""
+__all__ = ["write_dxf"]
 
 _NO_GUID = "{00000000-0000-0000-0000-000000000000}"
 _NO_DATE = "2451544.5"  # 2000-01-01 as a Julian date
@@ -77,35 +74,43 @@ def write_dxf(
     closed LWPOLYLINE, ``<CLASS>_LINE`` with centre-lines as LWPOLYLINE of the measured width, ``<CLASS>_NUMBER`` with
     TEXT. Every entity carries XDATA of application ``GRAVEN``: ``uid=…``, ``number=…``, ``status=…`` and, where known,
     ``confidence=…``; the CSV of measures has the same ``uid``. No clock is read: dates and GUIDs of the header are
-    constants, so the same traces give the same bytes.
+    constants, so the same traces give the same bytes. Figures are written one by one, so the size of the drawing does
+    not matter.
     """
     from ezdxf.filemanagement import new
 
+    target = Path(target)
     placement = millimetre_placement(georeference, pixel_size, height=height)
     is_metric = placement.unit == "mm"
     document = new("R2010", units=4 if is_metric else 0)
     document.header["$MEASUREMENT"] = 1
-    corners = placement.points(_corners(height, width))
+    corners = placement.points(np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64))
     document.header["$LIMMIN"], document.header["$LIMMAX"] = corners.min(axis=0), corners.max(axis=0)
     document.appids.new(APPID)
     comments = [f"graven {__version__}", f"source {source}" if source else "source unknown"]
     comments.append("unit millimetre" if is_metric else "no scale is known: unit is the pixel of the image")
     document.header.custom_vars.append("graven", "; ".join(comments))
-    space = document.modelspace()
-    layers = _add_layers(document, classes)
-    text_height = float(abs(corners.max(axis=0) - corners.min(axis=0)).max()) / 120
+    stems = _add_layers(document, classes)
+    owner = document.modelspace().layout_key
     ordered = sorted(traces, key=reading_key)
-    for trace in ordered:
-        _draw(space, trace, placement, layers[trace.class_id], classes, text_height)
-    stream = io.StringIO()
-    document.write(stream)
-    text = _without_clock(stream.getvalue())
-    _check(text, ordered, Path(target).name)
-    write_text_atomic(target, text)
-
-
-def _corners(height: int, width: int) -> Any:
-    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    n_entities = count_entities(ordered)
+    head, tail, first_handle = _skeleton(document, n_entities)
+    texts = entity_texts(
+        ordered,
+        classes=classes,
+        placement=placement,
+        stems=stems,
+        owner=owner,
+        first_handle=first_handle,
+        text_height=float(np.ptp(corners, axis=0).max()) / 120,
+    )
+    with (
+        atomic_path(target, verify=lambda path: _verify(path, n_entities)) as path,
+        path.open("x", encoding="utf-8", newline="\n") as stream,
+    ):
+        stream.write(head)
+        stream.writelines(texts)
+        stream.write(tail)
 
 
 def _add_layers(document: Any, classes: ClassTable) -> dict[int, str]:
@@ -120,51 +125,34 @@ def _add_layers(document: Any, classes: ClassTable) -> dict[int, str]:
     return stems
 
 
-def _draw(space: Any, trace: Trace, placement: Placement, stem: str, classes: ClassTable, text_height: float) -> None:
-    facts = [f"uid={trace.uid}", f"number={trace.number}", f"status={trace.status}"]
-    if known(trace.confidence) is not None:
-        facts.append(f"confidence={trace.confidence:.3f}")
-    xdata = [(1000, fact) for fact in facts]
-    for part in placement.parts(trace.polygons):
-        hatch = space.add_hatch(dxfattribs={"layer": f"{stem}_AREA"})
-        hatch.set_xdata(APPID, xdata)
-        for position, ring in enumerate(part):
-            points = ring[:-1].tolist()
-            hatch.paths.add_polyline_path(points, is_closed=True, flags=1 if position == 0 else 16)
-            outline = space.add_lwpolyline(points, close=True, dxfattribs={"layer": f"{stem}_OUTLINE"})
-            outline.set_xdata(APPID, xdata)
-    scale = abs(placement.determinant) ** 0.5
-    for index, line in enumerate(trace.lines):
-        points = placement.points(line).tolist()
-        is_loop = points[0] == points[-1]
-        width = stroke_measure(trace, index, "width")
-        wide = 0.0 if width is None else width.value if width.unit == placement.unit else width.value * scale
-        vertices = [(x, y, wide, wide) for x, y in (points[:-1] if is_loop else points)]
-        attributes = {"layer": f"{stem}_LINE"}
-        polyline = space.add_lwpolyline(vertices, format="xyse", close=is_loop, dxfattribs=attributes)
-        polyline.set_xdata(APPID, xdata)
-    x_min, y_min, x_max, y_max = trace.bounds_px
-    box = placement.points(np.array([[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]]))
-    label = space.add_text(
-        f"{classes[trace.class_id].code}{trace.number}",
-        height=text_height,
-        dxfattribs={"layer": f"{stem}_NUMBER", "insert": tuple(box.max(axis=0).tolist())},
-    )
-    label.set_xdata(APPID, xdata)
-
-
-def _without_clock(text: str) -> str:
-    """Put constants where the library wrote the time of day and random numbers."""
+def _skeleton(document: Any, n_entities: int) -> tuple[str, str, int]:
+    """Write the empty drawing, cut it where entities go, and leave room for their handles."""
+    stream = io.StringIO()
+    document.write(stream)
+    text = stream.getvalue()
     for name, value in _VOLATILE.items():
         text = re.sub(rf"(\n  9\n\${name}\n *\d+\n)[^\n]*", rf"\g<1>{value}", text)
-    return re.sub(r"@ \d{4}-\d\d-\d\dT[0-9:.+]+", "@ 2000-01-01T00:00:00+00:00", text)
+    text = re.sub(r"@ \d{4}-\d\d-\d\dT[0-9:.+]+", "@ 2000-01-01T00:00:00+00:00", text)
+    seed = re.search(r"\$HANDSEED\n *5\n([0-9A-F]+)", text)
+    head, mark, tail = text.partition("  2\nENTITIES\n")
+    if seed is None or not mark:
+        raise DefectError("the empty DXF drawing has no place for entities; please report this")
+    first_handle = int(seed[1], 16)
+    head = head.replace(seed[0], seed[0].replace(seed[1], f"{first_handle + n_entities:X}"))
+    return head + mark, tail, first_handle
 
 
-def _check(text: str, traces: Sequence[Trace], name: str) -> None:
-    """Walk through the tags of the drawing and count its areas and lines."""
-    lines = text.split("\n")
-    kinds = [value for code, value in zip(lines[::2], lines[1::2], strict=False) if code == "  0"]
-    n_parts = sum(len(trace.polygons) for trace in traces)
-    n_lines = sum(len(part) for trace in traces for part in trace.polygons) + sum(len(t.lines) for t in traces)
-    if (kinds.count("HATCH"), kinds.count("LWPOLYLINE"), kinds[-1]) != (n_parts, n_lines, "EOF"):
-        raise OutputError(f"{name} does not read back as it was meant; please report this as a defect")
+def _verify(path: Path, n_entities: int) -> None:
+    """Walk through the tags of the drawing again and count its entities."""
+    found, section, last = 0, "", ""
+    with path.open(encoding="utf-8", newline="\n") as stream:
+        for code, line in zip(stream, stream, strict=True):
+            value = line.rstrip("\n")
+            if code.strip() == "2" and last == "SECTION":
+                section = value
+            if code.strip() == "0":
+                found += section == "ENTITIES" and value != "ENDSEC"
+                section = "" if value == "ENDSEC" else section
+            last = value
+    if (found, last) != (n_entities, "EOF"):
+        raise OutputError(f"{path.name}: {n_entities} entities were written, {found} read back; check the disk")

@@ -137,10 +137,7 @@ def read_gpkg(path: str | os.PathLike[str]) -> list[Trace]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
-    with path.open("rb") as stream:
-        magic = stream.read(16)
-    if magic != b"SQLite format 3\0":
-        raise DataError(f"{path.name} is no GeoPackage; give the .gpkg file that graven wrote")
+    _check_is_geopackage(path)
     try:
         names = [str(entry[0]) for entry in pyogrio.list_layers(path)]
         facts = pyogrio.read_info(path, layer=names[0])["dataset_metadata"]
@@ -233,6 +230,21 @@ def _verify(path: Path, counts: dict[str, int]) -> None:
         raise OutputError(f"{path.name} does not read back ({error}); check the disk") from error
     if not sound or found != counts:
         raise OutputError(f"{path.name}: expected rows {counts}, found {found}; check the disk")
+
+
+def _check_is_geopackage(path: Path) -> None:
+    """Judge the file before GDAL opens it: header, application number, pages."""
+    with path.open("rb") as stream:
+        head = stream.read(72)
+    if not head.startswith(b"SQLite format 3\0") or head[68:] != b"GPKG":
+        raise DataError(f"{path.name} is no GeoPackage; give the .gpkg file that graven wrote")
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
+    except sqlite3.Error as error:
+        raise DataError(f"{path.name} is damaged ({error}); restore it from a copy") from error
+    if verdict != "ok":
+        raise DataError(f"{path.name} is damaged; restore it from a copy")
 
 
 def _read_layer(path: Path, layer: str) -> list[tuple[Any, dict[str, Any]]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -167,8 +168,7 @@ class RowStore:
 
     def close(self) -> None:
         """Close both files; what was written stays."""
-        self._rows.close()
-        self._ledger.close()
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self

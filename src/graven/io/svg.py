@@ -103,7 +103,7 @@ def write_svg(
         else f"Drawn in millimetres; a pixel is {pixel_size.x_mm:.6g} x {pixel_size.y_mm:.6g} mm ({pixel_size.source})."
     )
     ordered = sorted(traces, key=reading_key)
-    box_width, box_height = canvas.number(width * canvas.size[0]), canvas.number(height * canvas.size[1])
+    box_width, box_height = canvas.number(canvas.width), canvas.number(canvas.height)
     unit = "mm" if pixel_size is not None else ""
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -137,7 +137,8 @@ class _Canvas:
         self.unit = "px" if pixel_size is None else "mm"
         self.size = (1.0, 1.0) if pixel_size is None else (pixel_size.x_mm, pixel_size.y_mm)
         self.decimals = max(0, math.ceil(-math.log10(min(self.size) / 1000)))
-        self.diagonal = math.hypot(height * self.size[1], width * self.size[0])
+        self.width, self.height = width * self.size[0], height * self.size[1]
+        self.diagonal = math.hypot(self.width, self.height)
 
     def number(self, value: float) -> str:
         """Write a number to a thousandth of a pixel."""
@@ -191,9 +192,14 @@ def _numbers(traces: Sequence[Trace], classes: ClassTable, canvas: _Canvas) -> l
     size = canvas.diagonal / 120
     texts = []
     for trace in traces:
-        _, y_min, x_max, _ = trace.bounds_px
-        x, y = canvas.number(x_max * canvas.size[0] + size / 4), canvas.number(y_min * canvas.size[1] + size / 2)
-        texts.append(f'<text x="{x}" y="{y}">{escape(classes[trace.class_id].code)}{trace.number}</text>')
+        label = f"{classes[trace.class_id].code}{trace.number}"
+        x_min, y_min, x_max, _ = trace.bounds_px
+        x, anchor = x_max * canvas.size[0] + size / 4, "start"
+        if x + size * len(label) > canvas.width:  # no room to the right of the figure
+            x, anchor = max(x_min * canvas.size[0] - size / 4, size * len(label)), "end"
+        y = min(max(y_min * canvas.size[1] + size / 2, size), canvas.height)
+        place = f'x="{canvas.number(x)}" y="{canvas.number(y)}" text-anchor="{anchor}"'
+        texts.append(f"<text {place}>{escape(label)}</text>")
     look = f'font-family="sans-serif" font-size="{canvas.number(size)}" fill="black" stroke="none"'
     return _layer("numbers", "numbers", look, texts) if texts else []
 

@@ -33,9 +33,9 @@ def reading_order(
 
     Notes
     -----
-    Lines are strips of one height from the top of the raster: the height of the figure that holds the median pixel
-    when figures are sorted by height, so that specks do not count. An object belongs to the strip of its centre.
-    Within a strip the order is that of x, then y, then of the first pixels.
+    A line begins at the topmost centre that no line holds yet and takes all centres less than one height below it: the
+    height of the figure that holds the median pixel when figures are sorted by height, so that specks do not count.
+    Within a line the order is that of x, then y, then of the first pixels.
 
     Examples
     --------
@@ -47,6 +47,11 @@ def reading_order(
         return np.zeros(0, np.int64)
     by_height = np.argsort(height_px, kind="stable")
     covered = np.cumsum(area_px[by_height])
-    strip_px = height_px[by_height[np.searchsorted(covered, covered[-1] / 2)]]
-    strip = np.floor(centroid_px[:, 1] / strip_px)
-    return np.lexsort((centroid_px[:, 1], centroid_px[:, 0], strip))
+    line_px = height_px[by_height[np.searchsorted(covered, covered[-1] / 2)]]
+    line = np.zeros(len(area_px), np.int64)
+    begin, number = -np.inf, 0
+    for k in np.argsort(centroid_px[:, 1], kind="stable"):
+        if centroid_px[k, 1] >= begin + line_px:
+            begin, number = centroid_px[k, 1], number + 1
+        line[k] = number
+    return np.lexsort((centroid_px[:, 1], centroid_px[:, 0], line))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from graven.measure.components import label_runs
 from graven.measure.outlines import follow_rings
@@ -117,22 +118,18 @@ def outer_rings(polygons: tuple[tuple[Ring, ...], ...]) -> list[Ring]:
 
     Notes
     -----
-    A part that lies inside a hole of its neighbour touches it at a point. Exteriors never cross, so the larger one is
-    looked at first and a part lies inside it when a point of its interior does.
+    A part that lies inside a hole of its neighbour touches it at a point. Exteriors never cross, so a part lies inside
+    another when one point of its interior does; a tree of these points keeps the search short for objects that a noisy
+    mask has broken into thousands of parts.
     """
-    exteriors = sorted((rings[0] for rings in polygons), key=lambda ring: -signed_area(ring))
-    outer: list[Ring] = []
-    for ring in exteriors:
-        inside = ring[0] + 0.5  # the first vertex is a top left corner, so this is the centre of a pixel
-        if not any(_covers(other, inside) for other in outer):
-            outer.append(ring)
-    return outer
-
-
-def _covers(ring: Ring, point: NDArray[np.float64]) -> bool:
-    """Count the vertical stretches to the left of a point: an odd number means that it lies inside."""
-    x, top, bottom = ring[:-1, 0], np.minimum(ring[:-1, 1], ring[1:, 1]), np.maximum(ring[:-1, 1], ring[1:, 1])
-    return bool(np.count_nonzero((x < point[0]) & (top < point[1]) & (point[1] < bottom)) % 2)
+    exteriors = [rings[0] for rings in polygons]
+    if len(exteriors) == 1:
+        return exteriors
+    # the first vertex is a top left corner, so this is the centre of a pixel
+    inside = [shapely.Point(ring[0] + 0.5) for ring in exteriors]
+    around, within = shapely.STRtree(inside).query([shapely.Polygon(ring) for ring in exteriors], predicate="contains")
+    hidden = set(within[around != within].tolist())
+    return [ring for index, ring in enumerate(exteriors) if index not in hidden]
 
 
 def _corners(runs: Runs) -> tuple[NDArray[Any], ...]:

@@ -39,7 +39,7 @@ def _thin(flat: NDArray[np.uint8], width: int, steps: NDArray[np.int64], removab
     """Thin a padded mask in place; 1 is foreground, 3 foreground in the list of candidates."""
     n_foreground = 0
     for p in range(flat.size):
-        n_foreground += flat[p]
+        n_foreground += int(flat[p])
     removed = np.empty(n_foreground, np.int64)  # in order of removal
     begin = np.zeros(5, np.int64)  # where the last four passes and the present one begin in `removed`
     candidates = np.empty(n_foreground, np.int64)

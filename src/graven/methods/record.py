@@ -63,20 +63,19 @@ class Scene:
 
 def _gpkg(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
     target = folder / f"{scene.name}_traces.gpkg"
-    write_gpkg(target, traces, classes=classes, **_where(scene))
+    write_gpkg(target, traces, classes=classes, name=scene.name, **_where(scene))
     return target
 
 
 def _geojson(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
     target = folder / geojson_name(f"{scene.name}_traces", scene.georeference)
-    where = {key: value for key, value in _where(scene).items() if key != "name"}
-    write_geojson(target, traces, classes=classes, **where)
+    write_geojson(target, traces, classes=classes, **_where(scene))
     return target
 
 
 def _svg(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
     target = folder / f"{scene.name}_traces.svg"
-    write_svg(target, traces, classes=classes, **_where(scene))
+    write_svg(target, traces, classes=classes, name=scene.name, **_where(scene))
     return target
 
 
@@ -100,7 +99,6 @@ def _where(scene: Scene) -> dict[str, Any]:
         "georeference": scene.georeference,
         "pixel_size": scene.pixel_size,
         "source": scene.source,
-        "name": scene.name,
     }
 
 

@@ -1,9 +1,11 @@
-"""Where the numbers of a drawing stand: beside their figures, never on top of one another."""
+"""Where the numbers of a drawing stand: beside their figures, off the ink where possible, never on one another."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from markupsafe import escape
 
@@ -27,6 +29,8 @@ def place_numbers(
 ) -> tuple[str, int]:
     """Set numbers beside their objects, largest objects first, without two of them overlapping.
 
+    Of the free places, the one with the least ink under it is taken.
+
     Parameters
     ----------
     traces : sequence of Trace
@@ -45,45 +49,102 @@ def place_numbers(
     svg : str
         A group of ``<text>`` elements.
     n_left_out : int
-        Objects whose number found no room at any of six places.
+        Objects whose number found no room at any of eight places around them.
     """
     several = len(classes) > 1
-    cell = 4 * size
-    taken: dict[tuple[int, int], list[tuple[float, float, float, float]]] = {}
-    texts, left_out = [], 0
-    boxes = [(np.array(trace.bounds_px).reshape(2, 2) * factors, trace) for trace in traces]
-    boxes.sort(key=lambda item: -float(np.prod(item[0][1] - item[0][0])))
-    for (low, high), trace in boxes:
+    ink = _Ink(traces, factors, frame, cell=size / 6)
+    order = sorted(traces, key=lambda trace: -_extent(trace))
+    taken = _Taken(cell=4 * size)
+    texts = []
+    for trace in order:
         text = f"{classes[trace.class_id].code if several else ''}{trace.number}"
         text_w = 0.58 * size * len(text)
-        middle = (low + high) / 2
-        gap = 0.3 * size
-        places = (
-            (high[0] + gap, middle[1] - size / 2),
-            (middle[0] - text_w / 2, low[1] - size - gap),
-            (middle[0] - text_w / 2, high[1] + gap),
-            (low[0] - gap - text_w, middle[1] - size / 2),
-            (high[0] + gap, low[1] - size),
-            (high[0] + gap, high[1]),
-        )
-        for x, y in places:
-            box = (x, y, x + text_w, y + size)
-            cells = [
-                (i, j)
-                for i in range(int(box[0] // cell), int(box[2] // cell) + 1)
-                for j in range(int(box[1] // cell), int(box[3] // cell) + 1)
-            ]
-            inside = x >= 0 and y >= 0 and box[2] <= frame[0] and box[3] <= frame[1]
-            if inside and not any(_overlap(box, other) for key in cells for other in taken.get(key, [])):
-                for key in cells:
-                    taken.setdefault(key, []).append(box)
-                texts.append(f'<text x="{x:.0f}" y="{y + 0.8 * size:.0f}">{escape(text)}</text>')
-                break
-        else:
-            left_out += 1
+        free = [
+            (ink.under(box), i, box)
+            for i, box in enumerate(_places(_points(trace) * factors, text_w, size))
+            if box[0] >= 0 and box[1] >= 0 and box[2] <= frame[0] and box[3] <= frame[1] and not taken.meets(box)
+        ]
+        if free:
+            _, _, box = min(free)
+            taken.add(box)
+            texts.append(f'<text x="{box[0]:.0f}" y="{box[1] + 0.8 * size:.0f}">{escape(text)}</text>')
     group = f'<g class="numbers" font-size="{size:g}" fill="#111" stroke="#fff" stroke-width="8" paint-order="stroke">'
-    return group + "".join(texts) + "</g>", left_out
+    return group + "".join(texts) + "</g>", len(traces) - len(texts)
 
 
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+Box = tuple[float, float, float, float]
+"""``(x_min, y_min, x_max, y_max)`` in units of the drawing."""
+
+_DIRECTIONS = ((1, 0), (0, -1), (0, 1), (-1, 0), (1, -1), (1, 1), (-1, -1), (-1, 1))
+
+
+def _points(trace: Trace) -> NDArray[np.float64]:
+    return np.concatenate([part[0] for part in trace.polygons] or list(trace.lines))
+
+
+def _extent(trace: Trace) -> float:
+    x_min, y_min, x_max, y_max = trace.bounds_px
+    return (x_max - x_min) * (y_max - y_min)
+
+
+def _places(points: NDArray[np.float64], text_w: float, size: float) -> list[Box]:
+    """Boxes that touch the figure from outside: at its furthest point in each of eight directions."""
+    gap = 0.35 * size
+    boxes = []
+    for dx, dy in _DIRECTIONS:
+        x, y = points[int(np.argmax(points @ np.array([dx, dy], np.float64)))]
+        left = x - text_w / 2 + dx * (text_w / 2 + gap)
+        top = y - size / 2 + dy * (size / 2 + gap)
+        boxes.append((float(left), float(top), float(left + text_w), float(top + size)))
+    return boxes
+
+
+class _Ink:
+    """Where figures lie, on a coarse grid, so that numbers avoid them."""
+
+    def __init__(
+        self, traces: Sequence[Trace], factors: NDArray[np.float64], frame: tuple[float, float], *, cell: float
+    ) -> None:
+        self._cell = cell
+        grid = np.zeros((math.ceil(frame[1] / cell) + 1, math.ceil(frame[0] / cell) + 1), np.uint8)
+        for trace in traces:
+            for part in trace.polygons:
+                cv2.fillPoly(grid, [np.rint(ring * factors / cell - 0.5).astype(np.int32) for ring in part], 1)
+            if not trace.polygons:
+                lines = [np.rint(line * factors / cell - 0.5).astype(np.int32) for line in trace.lines]
+                cv2.polylines(grid, lines, isClosed=False, color=1)
+        self._sums = np.pad(grid.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+
+    def under(self, box: Box) -> int:
+        """Count the inked cells under a box that lies in the frame."""
+        x0, y0, x1, y1 = (
+            int(box[0] / self._cell),
+            int(box[1] / self._cell),
+            math.ceil(box[2] / self._cell),
+            math.ceil(box[3] / self._cell),
+        )
+        return int(self._sums[y1, x1] - self._sums[y0, x1] - self._sums[y1, x0] + self._sums[y0, x0])
+
+
+class _Taken:
+    """Boxes that are set, found again by the cells of a grid that they touch."""
+
+    def __init__(self, *, cell: float) -> None:
+        self._cell = cell
+        self._boxes: dict[tuple[int, int], list[Box]] = {}
+
+    def _keys(self, box: Box) -> list[tuple[int, int]]:
+        columns = range(int(box[0] // self._cell), int(box[2] // self._cell) + 1)
+        rows = range(int(box[1] // self._cell), int(box[3] // self._cell) + 1)
+        return [(i, j) for i in columns for j in rows]
+
+    def meets(self, box: Box) -> bool:
+        return any(_overlap(box, other) for key in self._keys(box) for other in self._boxes.get(key, []))
+
+    def add(self, box: Box) -> None:
+        for key in self._keys(box):
+            self._boxes.setdefault(key, []).append(box)
+
+
+def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

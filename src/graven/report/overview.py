@@ -26,17 +26,35 @@ LONG_SIDE_PX = 1600
 ReadWindow = Callable[[Window], "NDArray[Any]"]
 
 
-def overview_factor(height: int, width: int, *, long_side_px: int = LONG_SIDE_PX) -> int:
-    """Give the whole number by which a raster is divided to fit a picture.
+def overview_factor(height: int, width: int, *, long_side_px: int = LONG_SIDE_PX) -> float:
+    """Give the number by which a raster is divided to fit a picture.
+
+    Parameters
+    ----------
+    height, width : int, pixels
+        Size of the raster.
+    long_side_px : int, >= 1
+        Longest side of the picture.
+
+    Returns
+    -------
+    float
+        At least 1; whole from 4 on, in quarters below, so that bands of rows can be reduced one by one.
+
+    Raises
+    ------
+    InputError
+        If a size is below one pixel.
 
     Examples
     --------
-    >>> overview_factor(20000, 30000), overview_factor(900, 700)
-    (19, 1)
+    >>> overview_factor(20000, 30000), overview_factor(1500, 2048), overview_factor(900, 700)
+    (19.0, 1.5, 1.0)
     """
     if min(height, width, long_side_px) < 1:
         raise InputError(f"an overview needs at least one pixel, got {height} x {width} for {long_side_px} px")
-    return max(1, math.ceil(max(height, width) / long_side_px))
+    need = max(height, width) / long_side_px
+    return float(max(1.0, math.ceil(4 * need) / 4 if need < 4 else math.ceil(need)))
 
 
 def overview(
@@ -82,7 +100,9 @@ def overview(
     if shrink is None:
         raise InputError(f"an overview is made by mean, max or labels, got {how!r}")
     factor = overview_factor(height, width, long_side_px=long_side_px)
-    band_px = factor * max(1, 256 // factor)
+    # Whole blocks end where a band ends: a factor in quarters meets whole rows after four blocks at the latest.
+    step = int(4 * factor)
+    band_px = step * max(1, 256 // step)
     bands = [
         shrink(read(Window(row, 0, min(band_px, height - row), width)), factor) for row in range(0, height, band_px)
     ]
@@ -90,61 +110,52 @@ def overview(
     return whole
 
 
-def shrink_mean(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
+def shrink_mean(pixels: NDArray[Any], factor: float) -> NDArray[Any]:
     """Average blocks of ``factor × factor``; the last row and column of blocks may be cut by the border.
 
     Parameters
     ----------
     pixels : ndarray of shape (..., H, W)
         Any real dtype; integers are rounded back to their dtype.
-    factor : int, >= 1
-        Side of a block.
+    factor : float, >= 1
+        Side of a block; a pixel that two blocks share counts for each by the area inside it.
 
     Returns
     -------
     ndarray of shape (..., ceil(H / factor), ceil(W / factor)), same dtype
         Block means.
     """
-    if factor == 1:
-        return pixels.copy()
-    height, width = pixels.shape[-2:]
-    rows, cols = np.arange(0, height, factor), np.arange(0, width, factor)
-    total = np.add.reduceat(np.add.reduceat(pixels, rows, axis=-2, dtype=np.float64), cols, axis=-1)
-    count = np.diff(np.append(rows, height))[:, None] * np.diff(np.append(cols, width))
-    mean = total / count
+    mean = _mean_along(_mean_along(pixels, factor, axis=-2), factor, axis=-1)
     shrunk: NDArray[Any] = (np.rint(mean) if np.issubdtype(pixels.dtype, np.integer) else mean).astype(pixels.dtype)
     return shrunk
 
 
-def shrink_max(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
+def shrink_max(pixels: NDArray[Any], factor: float) -> NDArray[Any]:
     """Keep the largest value of each block of ``factor × factor``; blocks may be cut by the border.
 
     Parameters
     ----------
     pixels : ndarray of shape (..., H, W)
         Boolean mask or real values.
-    factor : int, >= 1
-        Side of a block.
+    factor : float, >= 1
+        Side of a block; a pixel that two blocks share counts for both.
 
     Returns
     -------
     ndarray of shape (..., ceil(H / factor), ceil(W / factor)), same dtype
         Block maxima; no mark disappears, thin ones become as wide as one picture pixel.
     """
-    height, width = pixels.shape[-2:]
-    rows, cols = np.arange(0, height, factor), np.arange(0, width, factor)
-    reduced: NDArray[Any] = np.maximum.reduceat(np.maximum.reduceat(pixels, rows, axis=-2), cols, axis=-1)
-    return reduced
+    return _max_along(_max_along(pixels, factor, axis=-2), factor, axis=-1)
 
 
-def shrink_labels(labels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+def shrink_labels(labels: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     """Keep the highest class of each block; a block is nodata only where all of it is.
 
     Parameters
     ----------
     labels : ndarray of shape (..., H, W), uint8
         0 background, 1 to 254 classes, 255 nodata.
-    factor : int, >= 1
+    factor : float, >= 1
         Side of a block.
 
     Returns
@@ -161,3 +172,39 @@ def shrink_labels(labels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     marks = shrink_max(np.where(unknown, np.uint8(0), labels), factor)
     nothing_known = ~shrink_max(~unknown, factor)
     return np.where(nothing_known, np.uint8(NODATA), marks)
+
+
+def _edges(size: int, factor: float) -> NDArray[np.float64]:
+    edges: NDArray[np.float64] = np.minimum(np.arange(math.ceil(size / factor) + 1) * float(factor), size)
+    return edges
+
+
+def _mean_along(pixels: NDArray[Any], factor: float, *, axis: int) -> NDArray[np.float64]:
+    """Average along one axis: exact sums at whole edges, a share of the pixel between them at others."""
+    size = pixels.shape[axis]
+    edges = _edges(size, factor)
+    if float(factor).is_integer():
+        total = np.add.reduceat(pixels, edges[:-1].astype(int), axis=axis, dtype=np.float64)
+    else:
+        sums = np.cumsum(pixels, axis=axis, dtype=np.float64)
+        sums = np.concatenate([np.zeros_like(np.take(sums, [0], axis=axis)), sums], axis=axis)
+        low = np.minimum(edges.astype(int), size - 1)
+        share = _column(edges - low, axis)
+        at_edges = (1 - share) * np.take(sums, low, axis=axis) + share * np.take(sums, low + 1, axis=axis)
+        total = np.diff(at_edges, axis=axis)
+    mean: NDArray[np.float64] = total / _column(np.diff(edges), axis)
+    return mean
+
+
+def _max_along(pixels: NDArray[Any], factor: float, *, axis: int) -> NDArray[Any]:
+    edges = _edges(pixels.shape[axis], factor)
+    first, last = np.floor(edges[:-1]).astype(int), np.ceil(edges[1:]).astype(int) - 1
+    largest = np.take(pixels, first, axis=axis)
+    for step in range(1, int((last - first).max()) + 1):
+        np.maximum(largest, np.take(pixels, np.minimum(first + step, last), axis=axis), out=largest)
+    return largest
+
+
+def _column(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Lay values along one of the two last axes."""
+    return values[:, None] if axis == -2 else values

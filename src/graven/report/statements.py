@@ -6,6 +6,7 @@ what comes first, and a record without a scale has no millimetre.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from graven.report.quantities import Confirmation
     from graven.report.values import GateSummary, RotationNote, SegmentReport
     from graven.report.words import Words
-    from graven.types import Measure
 
 __all__ = [
     "ARROW_WORDS",
@@ -118,7 +118,8 @@ def _extent(width_mm: float, height_mm: float) -> str:
     """Size of the object, to three digits, in the unit that suits its longer side."""
     longest = max(width_mm, height_mm)
     per, unit = (1000.0, "m") if longest >= 1000 else (10.0, "cm") if longest >= 10 else (1.0, "mm")
-    return f"{width_mm / per:.3g} × {height_mm / per:.3g}{UNIT_SPACE}{unit}"
+    decimals = max(0, 2 - math.floor(math.log10(longest / per)))
+    return f"{format_number(width_mm / per, decimals)} × {format_number(height_mm / per, decimals)}{UNIT_SPACE}{unit}"
 
 
 def uncertainty_words(report: SegmentReport) -> str:

@@ -208,7 +208,7 @@ def render_light_stack(
     >>> from graven.synthetic.surface import Surface
     >>> plane = Surface(np.zeros((4, 4), np.float32), np.full((3, 4, 4), 0.5, np.float32), {}, 1.0)
     >>> stack = render_light_stack(plane, np.array([[0, 0, 1], [0, 0.8, 0.6]], np.float32))
-    >>> stack[:, 0, 1, 1].round(3).tolist()
+    >>> [round(float(value), 3) for value in stack[:, 0, 1, 1]]
     [0.5, 0.3]
     """
     lights = np.asarray(lights, Float)

@@ -102,7 +102,7 @@ def encode_srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Examples
     --------
-    >>> encode_srgb(np.array([0.0, 0.5, 1.0], np.float32)).round(3).tolist()
+    >>> [round(float(value), 3) for value in encode_srgb(np.array([0.0, 0.5, 1.0], np.float32))]
     [0.0, 0.735, 1.0]
     """
     return np.where(

@@ -206,7 +206,7 @@ def surface_normals(height_mm: NDArray[np.float32], pixel_size_mm: float) -> NDA
     Examples
     --------
     >>> ramp = np.tile(np.arange(4, dtype=np.float32), (4, 1))  # rises to the right, 45 degrees
-    >>> surface_normals(ramp, 1.0)[:, 1, 1].round(3).tolist()
+    >>> [round(float(part), 3) for part in surface_normals(ramp, 1.0)[:, 1, 1]]
     [-0.707, 0.0, 0.707]
     """
     down, right = np.gradient(height_mm, Float(pixel_size_mm))

@@ -6,12 +6,15 @@ Geometry acts on image, truth and valid mask alike; light acts on the image alon
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from graven.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Augment", "flip_and_turn", "relight"]
 

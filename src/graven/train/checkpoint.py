@@ -5,8 +5,8 @@
     <run>/checkpoints/step_00000400.safetensors    the newest two are kept
     <run>/best.safetensors                         weights of the best validation
 
-A file is written beside its name, read back and compared, then renamed, so that it is whole or not there. Its tensors carry
-a hash: a damaged newest file is recognised, reported, and the one before it used.
+A file is written beside its name, read back and compared, then renamed, so that it is whole or not there. Its tensors
+carry a hash: a damaged newest file is recognised, reported, and the one before it used.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,6 +23,9 @@ from torch import Tensor
 
 from graven.errors import DataError, InputError, OutputError
 from graven.io.fs import atomic_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "CHECKPOINT_SCHEMA",

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from graven.errors import InputError
 from graven.io.fs import write_bytes_atomic, write_text_atomic
 
-__all__ = ["CsvLog", "EventLog", "draw_curves", "overlay", "sample_sheet"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["CsvLog", "EventLog", "draw_curves", "overlay", "sample_sheet", "write_png"]
 
 HIT, MISS, FALSE_ALARM = (255, 255, 255), (0, 114, 178), (230, 159, 0)
 INK, GRID, BLUE, ORANGE, GREEN = "#222222", "#dddddd", "#0072B2", "#D55E00", "#009E73"
@@ -91,7 +94,7 @@ class EventLog:
         except ImportError:
             say("tensorboard is not installed, so no event files are written; the CSV logs hold the same numbers")
             return
-        self._writer = SummaryWriter(str(folder), purge_step=purge_step or None)  # type: ignore[no-untyped-call]  # untyped in torch
+        self._writer = SummaryWriter(str(folder), purge_step=purge_step or None)
 
     def add(self, step: int, values: Mapping[str, float], *, prefix: str) -> None:
         """Write numbers under ``prefix/name``."""
@@ -138,9 +141,10 @@ def draw_curves(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 3.4), dpi=110, layout="constrained")
+    figure = Figure(figsize=(11, 3.4), dpi=110)
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 3)
+    figure.subplots_adjust(left=0.05, right=0.985, bottom=0.15, top=0.83, wspace=0.2)
     figure.suptitle(title, fontsize=10, color=INK)
     steps = [row["step"] for row in train]
     val_steps = [row["step"] for row in validation]
@@ -148,7 +152,9 @@ def draw_curves(
     axes[0].plot(val_steps, [row["loss"] for row in validation], color=ORANGE, lw=1.5, marker=".", label="validation")
     axes[0].set_title("loss", fontsize=9)
     shown = [name for name in (score_name, "f1", "precision", "recall") if validation and name in validation[0]]
-    for name, color, style in zip(dict.fromkeys(shown), (BLUE, ORANGE, GREEN, INK), ("-", "-", "--", ":"), strict=False):
+    for name, color, style in zip(
+        dict.fromkeys(shown), (BLUE, ORANGE, GREEN, INK), ("-", "-", "--", ":"), strict=False
+    ):
         axes[1].plot(val_steps, [row[name] for row in validation], style, color=color, lw=1.5, marker=".", label=name)
     if validation:
         best = max(validation, key=lambda row: row[score_name])

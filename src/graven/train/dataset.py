@@ -1,22 +1,26 @@
 """Crops for training and tiles for validation.
 
-A crop is a pure function of ``(seed, epoch, index)`` and of the panel it is cut from. Loader threads can therefore work in
-any order and number, and a resumed run sees the crops that the uninterrupted one would have seen.
+A crop is a pure function of ``(seed, epoch, index)`` and of the panel it is cut from. Loader threads can therefore work
+in any order and number, and a resumed run sees the crops that the uninterrupted one would have seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from graven.errors import InputError
 from graven.train.augment import Augment, flip_and_turn, relight
-from graven.train.panels import Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from graven.train.panels import Panel
 
 __all__ = ["CropSource", "Sample", "cut", "validation_tiles"]
 
@@ -71,7 +75,7 @@ def cut(
     """
     height, width = panel.target.shape
     rows, cols = np.arange(row, row + size_px), np.arange(col, col + size_px)
-    inside = 0 <= row and row + size_px <= height and 0 <= col and col + size_px <= width
+    inside = row >= 0 and col >= 0 and row + size_px <= height and col + size_px <= width
     if inside:
         window = (slice(row, row + size_px), slice(col, col + size_px))
         valid = np.ones((size_px, size_px), bool) if panel.valid is None else panel.valid[window].astype(bool)

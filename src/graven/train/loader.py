@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from graven.train.dataset import CropSource, Sample
-from graven.train.sampler import BalancedSampler
 from graven.train.task import Batch, collate
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from graven.train.dataset import CropSource, Sample
+    from graven.train.sampler import BalancedSampler
 
 __all__ = ["batches"]
 
@@ -23,7 +27,7 @@ def batches(
     n_threads: int,
     rank: int = 0,
     world_size: int = 1,
-) -> Iterator[tuple[int, int, Batch]]:
+) -> Generator[tuple[int, int, Batch]]:
     """Yield batches from a step on, without end.
 
     Parameters

@@ -1,7 +1,7 @@
 """The training loop, one for all methods, on Lightning Fabric.
 
-The state after *n* updates depends on recipe, data and *n* alone (on a CPU with a fixed number of threads, and unless the
-schedule runs by the clock). A run that was interrupted and resumed ends with the same bits as one that was not.
+The state after *n* updates depends on recipe, data and *n* alone (on a CPU with a fixed number of threads, and unless
+the schedule runs by the clock). A run that was interrupted and resumed ends with the same bits as one that was not.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.fabric import Fabric
@@ -22,7 +20,7 @@ from graven.errors import Interrupted, MismatchError, TrainingCollapsed, UsageEr
 from graven.io.fs import write_bytes_atomic, write_text_atomic
 from graven.train.checkpoint import load_newest, save_checkpoint, save_tensors, tensor_hash
 from graven.train.curves import CsvLog, EventLog, draw_curves, sample_sheet, write_png
-from graven.train.dataset import CropSource, Sample
+from graven.train.listen import Event, Say, note_nothing, say_nothing
 from graven.train.loader import batches
 from graven.train.precision import resolve_precision
 from graven.train.recipe import Recipe, recipe_hash, recipe_to_text
@@ -33,10 +31,17 @@ from graven.train.stop import Collapse, SignalFlag, check_foreground, check_loss
 from graven.train.task import Batch, Standardised, Task
 from graven.train.validate import Look, to_device, validate
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from graven.train.dataset import CropSource, Sample
+
 __all__ = ["FitResult", "fit"]
 
 LOG_EVERY_STEPS = 10
 SAVE_EVERY_S = 300.0
+DRAW_EVERY_S = 30.0
 TRAIN_COLUMNS = ("epoch", "minutes", "lr", "loss", "gradient_norm", "images_per_s", "waiting_share")
 
 
@@ -102,8 +107,9 @@ def fit(
     allow_changed: bool = False,
     accelerator: str = "auto",
     devices: int = 1,
-    say: Callable[[str], None] = lambda text: None,
-    event: Callable[..., None] = lambda kind, **facts: None,
+    pictures: bool = True,
+    say: Say = say_nothing,
+    event: Event = note_nothing,
 ) -> FitResult:
     """Train a network.
 
@@ -120,8 +126,8 @@ def fit(
     val_data : sequence of Sample
         Held-out tiles of equal size.
     out : Path
-        Folder of the run. Besides `best.safetensors` and ``checkpoints/`` it holds the recipe, two CSV logs, TensorBoard
-        events, ``curves.png`` and the newest ``samples.png``.
+        Folder of the run. Besides ``best.safetensors`` and ``checkpoints/`` it holds the recipe, two CSV logs,
+        TensorBoard events, ``curves.png`` and the newest ``samples.png``.
     data_sha256 : str
         Hash of the data; a run does not resume on other data.
     resume : bool
@@ -132,6 +138,8 @@ def fit(
         As Fabric takes it: ``auto``, ``cpu``, ``cuda``.
     devices : int
         Processes, one per device.
+    pictures : bool
+        Draw ``curves.png`` (at most twice a minute, and at the end) and ``samples.png``, and write TensorBoard events.
     say : callable
         Told what a person should know, one line each.
     event : callable
@@ -155,7 +163,7 @@ def fit(
     UsageError
         If `out` already holds a run and `resume` is False, or the batch does not divide among the processes.
     """
-    run = _Run(recipe, task, out, say=say, event=event)
+    run = _Run(recipe, task, out, pictures=pictures, say=say, event=event)
     run.prepare(model, train_data, accelerator, devices)
     run.start(resume=resume, allow_changed=allow_changed, data_sha256=data_sha256)
     if not resume:
@@ -164,19 +172,27 @@ def fit(
         with SignalFlag() as flag:
             return run.loop(train_data, val_data, flag)
     finally:
-        run.events.close()
+        if run.events is not None:
+            run.events.close()
 
 
 class _Run:
     """State and files of one call of `fit`."""
 
-    events: EventLog
-
     def __init__(
-        self, recipe: Recipe, task: Task, out: Path, *, say: Callable[[str], None], event: Callable[..., None]
+        self,
+        recipe: Recipe,
+        task: Task,
+        out: Path,
+        *,
+        pictures: bool,
+        say: Say,
+        event: Event,
     ) -> None:
-        self.recipe, self.task, self.out = recipe, task, out
+        self.recipe, self.task, self.out, self.pictures = recipe, task, out, pictures
         self.say, self.event = say, event
+        self.events: EventLog | None = None
+        self.drawn = -math.inf
         self.checkpoints = out / "checkpoints"
         self.progress = Progress(collapse=Collapse(after=recipe.run.collapse_after))
         self.facts: dict[str, Any] = {}
@@ -197,7 +213,7 @@ class _Run:
         torch.manual_seed(recipe.run.seed)
         self.model = model
         if recipe.run.channels_last:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stub lacks the keyword alone
+            model.to(memory_format=torch.channels_last)
         trained = _Trained(model, self.task).train()
         options = recipe.optimiser
         optimiser = build_optimiser(trained, name=options.name, lr=options.lr, weight_decay=options.weight_decay)
@@ -231,7 +247,8 @@ class _Run:
         self.train_log = CsvLog(self.out / "train.csv", TRAIN_COLUMNS)
         self.train_log.start(keep_to_step=self.progress.step)
         self.val_log: CsvLog | None = None
-        self.events = EventLog(self.out / "tensorboard", purge_step=self.progress.step, say=self.say)
+        if self.pictures and self.fabric.is_global_zero:
+            self.events = EventLog(self.out / "tensorboard", purge_step=self.progress.step, say=self.say)
 
     def _compare(self, stored: dict[str, Any], *, allow_changed: bool) -> None:
         """Refuse another recipe or other data; only mention what changes the last bits."""
@@ -294,6 +311,7 @@ class _Run:
         source.close()
         if validated != progress.step:
             self._look(val_data)
+        self._draw()
         self._save()
         result = FitResult(
             stopped_by=stopped_by,
@@ -342,7 +360,8 @@ class _Run:
     def _log(self, row: dict[str, float]) -> None:
         if self.fabric.is_global_zero:
             self.train_log.add(self.progress.step, row)
-            self.events.add(self.progress.step, row, prefix="train")
+            if self.events is not None:
+                self.events.add(self.progress.step, row, prefix="train")
             self.event("step", step=self.progress.step, **row)
 
     def _look(self, val_data: Sequence[Sample]) -> None:
@@ -385,18 +404,28 @@ class _Run:
             self.val_log = CsvLog(self.out / "validation.csv", tuple(row))
             self.val_log.start(keep_to_step=progress.step - 1)
         self.val_log.add(progress.step, row)
-        self.events.add(progress.step, row, prefix="validation")
         self.event("validation", step=progress.step, **row)
-        shown = ", ".join(f"{name} {look.scores[name]:.4f}" for name in ("miou", "f1", "precision", "recall"))
+        names = dict.fromkeys((self.task.score_name, "f1", "precision", "recall"))
+        shown = ", ".join(f"{name} {look.scores[name]:.4f}" for name in names)
         self.say(f"step {progress.step}: validation loss {look.loss:.4f}, {shown}")
+        if self.events is None:
+            return
+        self.events.add(progress.step, row, prefix="validation")
         if look.shown:
             sheet = sample_sheet(look.shown)
             write_png(self.out / "samples.png", sheet)
             self.events.picture(progress.step, sheet, name="validation")
+        if time.monotonic() - self.drawn > DRAW_EVERY_S:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Draw the curves of the two logs."""
+        if not self.pictures or self.val_log is None or not self.fabric.is_global_zero:
+            return
+        self.drawn = time.monotonic()
+        rows = self.train_log.rows(), self.val_log.rows()
         try:
-            curves = draw_curves(
-                self.train_log.rows(), self.val_log.rows(), score_name=self.task.score_name, title=self.recipe.name
-            )
+            curves = draw_curves(*rows, score_name=self.task.score_name, title=self.recipe.name)
         except ImportError:
             self.say("matplotlib is not installed, so no curves are drawn; the CSV logs hold the same numbers")
         else:

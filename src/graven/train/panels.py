@@ -17,14 +17,16 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graven.errors import DataError, InputError, MismatchError
 from graven.io.fs import atomic_path, write_text_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Panel", "PanelEntry", "PanelStore", "band_statistics", "read_store", "write_store"]
 

@@ -1,7 +1,7 @@
 """What to train and how, as one frozen value that is read from and written to YAML.
 
-Every key is checked: an unknown one is refused with the list of those that exist, a value of the wrong kind with what was
-expected. Units stand in the names. Names of networks and losses are turned into objects by `graven.train.run`.
+Every key is checked: an unknown one is refused with the list of those that exist, a value of the wrong kind with what
+was expected. Units stand in the names. Names of networks and losses are turned into objects by `graven.train.run`.
 """
 
 from __future__ import annotations

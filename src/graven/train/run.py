@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,10 +11,16 @@ from graven.errors import InputError
 from graven.losses import build_loss
 from graven.nets import build_net
 from graven.train.dataset import CropSource, validation_tiles
+from graven.train.listen import Event, Say, note_nothing, say_nothing
 from graven.train.loop import FitResult, fit
-from graven.train.panels import Panel
-from graven.train.recipe import Recipe
 from graven.train.task import GateTask, SegmentTask, Standardised, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from graven.train.panels import Panel
+    from graven.train.recipe import Recipe
 
 __all__ = ["build_model", "build_task", "panels_hash", "train"]
 
@@ -63,7 +67,7 @@ def build_task(recipe: Recipe) -> Task:
     """
     if recipe.task == "segment":
         return SegmentTask(build_loss(recipe.loss.name, **recipe.loss.options))
-    known = ("min_share", "map_weight", "smoothing")
+    known = ("min_share", "tile_weight", "map_weight", "smoothing")
     unknown = sorted(set(recipe.loss.options) - set(known))
     if recipe.loss.name != "tile_bce" or unknown:
         raise InputError(
@@ -96,8 +100,9 @@ def train(
     allow_changed: bool = False,
     accelerator: str = "auto",
     devices: int = 1,
-    say: Callable[[str], None] = lambda text: None,
-    event: Callable[..., None] = lambda kind, **facts: None,
+    pictures: bool = True,
+    say: Say = say_nothing,
+    event: Event = note_nothing,
 ) -> tuple[Standardised, FitResult]:
     """Train the network of a recipe on panels.
 
@@ -113,7 +118,7 @@ def train(
         Standardisation, from `graven.train.panels.band_statistics` of the training panels.
     data_sha256 : str, optional
         Hash of the data; computed from the pixels when left out.
-    resume, allow_changed, accelerator, devices, say, event
+    resume, allow_changed, accelerator, devices, pictures, say, event
         As in `graven.train.loop.fit`.
 
     Returns
@@ -160,6 +165,7 @@ def train(
         data_sha256=data_sha256 or panels_hash([*train_panels, *val_panels]),
         accelerator=accelerator,
         devices=devices,
+        pictures=pictures,
         **known,
     )
     return model, result

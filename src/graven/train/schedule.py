@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from graven.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["SCHEDULES", "constant", "cosine", "one_cycle", "rate_at", "time_decay", "warm_cosine"]
 
@@ -164,7 +168,7 @@ def _cosine_between(first: float, last: float, share: float) -> float:
     return last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * share))
 
 
-SCHEDULES = {
+SCHEDULES: dict[str, Callable[..., float]] = {
     "constant": constant,
     "time_decay": time_decay,
     "cosine": cosine,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import rankdata
 
-__all__ = ["Counts", "binary_scores", "count", "recall_threshold"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+__all__ = ["Counts", "binary_scores", "count", "rank_score", "recall_threshold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,15 @@ class Counts:
     fp: int = 0
     fn: int = 0
     tn: int = 0
+
+    def to_row(self) -> NDArray[np.float64]:
+        """Give the four numbers in the order of the fields."""
+        return np.array([self.tp, self.fp, self.fn, self.tn], np.float64)
+
+    @classmethod
+    def from_row(cls, row: NDArray[np.float64]) -> Counts:
+        """Build from `to_row`; exact up to 2**53."""
+        return cls(*(int(value) for value in row))
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
@@ -64,8 +78,8 @@ def binary_scores(counts: Iterable[Counts]) -> dict[str, float]:
     Returns
     -------
     dict of str to float, 0 to 1
-        ``accuracy precision recall f1 iou miou`` over pooled counts (0/0 is 0), ``f1_per_image miou_per_image`` as means,
-        and ``predicted_share true_share`` of the foreground.
+        ``accuracy precision recall f1 iou miou`` over pooled counts (0/0 is 0), ``f1_per_image miou_per_image`` as
+        means, and ``predicted_share true_share`` of the foreground.
     """
     each = list(counts)
     pooled = sum(each, Counts())
@@ -121,3 +135,30 @@ def recall_threshold(probs: NDArray[np.float64], target: NDArray[np.bool_], *, r
         return 0.0
     needed = int(np.ceil(recall * positives.size - 1e-9))
     return float(positives[max(needed, 1) - 1])
+
+
+def rank_score(probs: NDArray[np.float64], target: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve: the chance that a positive ranks above a negative, ties counting half.
+
+    Parameters
+    ----------
+    probs : ndarray of shape (N,)
+        Any score that grows with the belief in the positive class.
+    target : ndarray of shape (N,), bool
+        Truth of each item.
+
+    Returns
+    -------
+    float, 0 to 1
+        0.5 if one class is missing.
+
+    Examples
+    --------
+    >>> rank_score(np.array([0.9, 0.4, 0.6, 0.1]), np.array([True, True, False, False]))
+    0.75
+    """
+    n_positive, n_negative = int(target.sum()), int((~target).sum())
+    if not n_positive or not n_negative:
+        return 0.5
+    ranks = rankdata(probs)
+    return float((ranks[target].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))

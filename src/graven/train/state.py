@@ -1,15 +1,14 @@
 """All that changes while a run goes on, taken apart for a checkpoint and put back bit for bit.
 
-Order and augmentation of the crops are functions of seed, epoch and index, so the step stands for them; the generators of
-torch are kept because dropout draws from them. Nothing else in graven draws from a global generator.
+Order and augmentation of the crops are functions of seed, epoch and index, so the step stands for them; the generators
+of torch are kept because dropout draws from them. Nothing else in graven draws from a global generator.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,7 +16,11 @@ from torch import Tensor
 
 from graven.errors import MismatchError
 from graven.train.stop import Collapse
-from graven.train.task import Standardised
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graven.train.task import Standardised
 
 __all__ = ["Ema", "Progress", "build_optimiser", "pack", "unpack"]
 
@@ -173,9 +176,18 @@ def unpack(
         for name, tensor in state["ema"]["tensors"].items():
             ema.tensors[name].copy_(tensor)
     optimiser.load_state_dict(state["optimiser"])
+    _match_layout(optimiser)
     torch.set_rng_state(state["generators"]["cpu"])
     for name, generator in state["generators"].items():
         if name != "cpu" and torch.cuda.is_available():
             torch.cuda.set_rng_state(generator, name)
     progress = dict(state["progress"])
     return Progress(collapse=Collapse(**progress.pop("collapse")), **progress)
+
+
+def _match_layout(optimiser: torch.optim.Optimizer) -> None:
+    """Give the moments the memory layout of their weights: fused kernels walk both in order of memory."""
+    for parameter, moments in optimiser.state.items():
+        for name, tensor in moments.items():
+            if isinstance(tensor, Tensor) and tensor.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(tensor)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from graven.errors import TrainingCollapsed
-from graven.train.dataset import CropSource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType, TracebackType
+
+    from graven.train.dataset import CropSource
 
 __all__ = ["Collapse", "SignalFlag", "check_foreground", "check_loss"]
 
@@ -67,8 +70,8 @@ def check_foreground(source: CropSource) -> None:
     n = len(source.panels)
     if not source.has_foreground:
         raise TrainingCollapsed(
-            f"none of the {n} training panels holds a foreground pixel; check that the masks are 0 and 255 (or 0 and 1) "
-            "and belong to the images"
+            f"none of the {n} training panels holds a foreground pixel; check that the masks are 0 and 255 "
+            "(or 0 and 1) and belong to the images"
         )
     filled, known = 0, 0
     for index in range(TRIES):

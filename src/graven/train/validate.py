@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
-from numpy.typing import NDArray
 
-from graven.train.dataset import Sample
 from graven.train.task import Batch, Standardised, Task, collate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lightning.fabric import Fabric
+    from numpy.typing import NDArray
+
+    from graven.train.dataset import Sample
 
 __all__ = ["Look", "predict_samples", "validate"]
 
@@ -82,7 +87,7 @@ def validate(
     """
     model.eval()
     picks = set(_picks(samples))
-    losses, counts, shown = [], [], []
+    losses, rows, shown = [], [], []
     n, total, squares = 0, 0.0, 0.0
     for start in range(0, len(samples), batch_size):
         part = samples[start : start + batch_size]
@@ -91,15 +96,19 @@ def validate(
             loss, logits = task.outputs(model, batch)
         losses.append(float(loss) * len(part))
         probs = torch.sigmoid(logits.float()).cpu().numpy()
-        counts += task.counts(probs, batch)
-        n, total, squares = n + probs.size, total + float(probs.sum(dtype=np.float64)), squares + float(np.vdot(probs, probs))
+        rows.append(task.judge(probs, batch))
+        n, total, squares = (
+            n + probs.size,
+            total + float(probs.sum(dtype=np.float64)),
+            squares + float(np.vdot(probs, probs)),
+        )
         for index, sample in enumerate(part, start):
             if probs.ndim == 4 and index in picks:
                 preds = probs[index - start, 0] >= 0.5
                 shown.append((sample.image.astype(np.uint8), preds, sample.target > 0, sample.valid))
     model.train()
     spread = math.sqrt(max(0.0, squares / n - (total / n) ** 2))
-    return Look(sum(losses) / len(samples), task.scores(counts), spread, tuple(shown))
+    return Look(sum(losses) / len(samples), task.scores(np.concatenate(rows)), spread, tuple(shown))
 
 
 @torch.no_grad()

@@ -1,0 +1,293 @@
+"""``graven train``: one recipe, one network, checkpoints that resume, curves while it runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graven._version import __version__
+from graven.api.jobs import job_folder
+from graven.api.monitor import SILENT, Monitor
+from graven.errors import DataError, UsageError
+from graven.io.fs import write_text_atomic
+from graven.studies.labelled import digest_of, prepared_sides
+from graven.studies.sources import chain_of, labelled_source, procedural_source, require_training
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from graven.studies.sources import Source
+    from graven.train.panels import PanelStore
+    from graven.train.recipe import Recipe
+
+__all__ = ["Trained", "recipes", "train"]
+
+DEFAULT_PIXEL_SIZE_MM = 0.5
+SIDES = ("train", "val")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a training run ended.
+
+    Attributes
+    ----------
+    path : Path
+        Output folder.
+    recipe : str
+        Name of the recipe.
+    stopped_by : {"length", "minutes", "patience"}
+        Why it ended.
+    steps : int
+        Updates done.
+    score_name : str
+        What the best weights were chosen by.
+    best_score : float
+        The best validation score.
+    best_step : int
+        Update after which it was reached.
+    best_path : Path
+        Weights of the best validation, ``best.safetensors``.
+    checkpoint : Path
+        Newest state, from which ``--resume`` continues.
+    minutes : float
+        Time spent, earlier parts included.
+    images_per_s : float
+        Training crops per second.
+    """
+
+    path: Path
+    recipe: str
+    stopped_by: str
+    steps: int
+    score_name: str
+    best_score: float
+    best_step: int
+    best_path: Path
+    checkpoint: Path
+    minutes: float
+    images_per_s: float
+
+    def summary(self) -> str:
+        """Say it in a few lines."""
+        return (
+            f"{self.recipe}: {self.steps} updates in {self.minutes:.1f} min (ended by {self.stopped_by}); best "
+            f"validation {self.score_name} {self.best_score:.4f} after update {self.best_step}\n"
+            f"best weights: {self.best_path}\n"
+            f"newest checkpoint: {self.checkpoint}\n"
+            "to make a bundle of the best weights: graven.train.export.export_onnx, then graven.io.bundle.write_bundle"
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Give the same as a dictionary."""
+        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+
+
+def recipes() -> list[dict[str, str]]:
+    """List the recipes that come with graven.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``method``, ``task``, ``network`` and ``loss``.
+
+    Examples
+    --------
+    >>> "petroglyph-segment" in [row["name"] for row in recipes()]
+    True
+    """
+    from graven.train.recipe import bundled_recipes, read_recipe
+
+    rows = []
+    for name in bundled_recipes():
+        recipe = read_recipe(name)
+        row = {"name": name, "method": recipe.method, "task": recipe.task}
+        rows.append({**row, "network": recipe.network.name, "loss": recipe.loss.name})
+    return rows
+
+
+def train(
+    recipe: str | Path,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    max_minutes: float | None = None,
+    n_panels: int = 64,
+    panel_px: int = 1024,
+    monitor: Monitor = SILENT,
+) -> Trained:
+    """Train a network as a recipe says.
+
+    Parameters
+    ----------
+    recipe : str or Path
+        Name of a recipe that comes with graven, or a YAML file.
+    data : str or Path, optional
+        Folder that ``graven prepare`` has made: ``train`` and ``val``, each with ``images``, ``masks`` and ``valid``.
+        By default a petroglyph recipe is trained on procedural panels, and validated on their frozen list.
+    out : str or Path, optional
+        Output folder; default is the name of the recipe, here. Until the run ends it is called ``<out>.partial``.
+    resume : bool
+        Continue an interrupted run, on a CPU bit for bit as if it had not been interrupted; or go on with a finished
+        one when the recipe has been given more steps.
+    max_minutes : float, optional
+        Stop after this time, in place of what the recipe says.
+    n_panels : int
+        Number of procedural training panels.
+    panel_px : int
+        Side of procedural panels.
+    monitor : Monitor
+        Hears progress.
+
+    Returns
+    -------
+    Trained
+        Best score, and where the weights lie.
+
+    Raises
+    ------
+    UsageError
+        If there is no such recipe, the output exists and `resume` is False, or the recipe needs `data`.
+    DataError
+        If data or recipe are not as they must be.
+    TrainingCollapsed
+        If nothing can be learnt, with the reason.
+    MismatchError
+        If recipe or data are not those of the interrupted run.
+    Interrupted
+        After Ctrl-C or SIGTERM; a checkpoint has been written.
+    MissingExtra
+        If PyTorch or Lightning is missing.
+    """
+    require_training()
+    from graven.train.panels import band_statistics
+    from graven.train.recipe import read_recipe, recipe_hash
+    from graven.train.run import build_task
+    from graven.train.run import train as run
+
+    plan = read_recipe(str(recipe))
+    if max_minutes is not None:
+        if not max_minutes > 0:
+            raise UsageError(f"--max-minutes must be above 0, got {max_minutes}")
+        plan = replace(plan, run=replace(plan.run, max_minutes=max_minutes))
+    chain_of(plan.prepare)
+    if data is None and plan.method != "petroglyph":
+        raise UsageError(f"the recipe {plan.name!r} trains the method {plan.method}; give its panels with --data")
+    target = Path(out) if out is not None else Path(plan.name)
+    with job_folder(target, command="train", resume=resume) as output:
+        stores = _stores(output.path / "panels", plan, data, n_panels=n_panels, panel_px=panel_px, monitor=monitor)
+        train_panels, val_panels = stores["train"].open(), stores["val"].open()
+        mean, std = band_statistics(train_panels)
+        begun = any((output.path / "checkpoints").glob("step_*.safetensors"))
+        if resume and not begun:
+            monitor.say("no checkpoint had been written, so training starts from its first step")
+        _, result = run(
+            plan,
+            train_panels,
+            val_panels,
+            output.path,
+            mean=mean,
+            std=std,
+            data_sha256=stores["train"].sha256 + stores["val"].sha256,
+            resume=begun,
+            say=monitor.say,
+            event=monitor.event,
+        )
+        newest = max((output.path / "checkpoints").glob("step_*.safetensors"))
+        trained = Trained(
+            path=target,
+            recipe=plan.name,
+            stopped_by=result.stopped_by,
+            steps=result.steps,
+            score_name=build_task(plan).score_name,
+            best_score=result.best_score,
+            best_step=result.best_step,
+            best_path=target / result.best_path.name,
+            checkpoint=target / "checkpoints" / newest.name,
+            minutes=result.elapsed_s / 60,
+            images_per_s=result.images_per_s,
+        )
+        facts = {
+            "command": "train",
+            "graven": __version__,
+            "recipe_sha256": recipe_hash(plan),
+            "standardisation": {"mean": list(mean), "std": list(std)},
+            "data": {side: {"origin": store.origin, "sha256": store.sha256} for side, store in stores.items()},
+            "result": json.loads((output.path / "result.json").read_text(encoding="utf-8")),
+        }
+        write_text_atomic(output.path / "run.json", json.dumps(facts, indent=1) + "\n")
+    return trained
+
+
+def _stores(
+    folder: Path, plan: Recipe, data: str | Path | None, *, n_panels: int, panel_px: int, monitor: Monitor
+) -> dict[str, PanelStore]:
+    """Prepare the panels of both sides once, whole; what is there already is kept."""
+    from graven.train.panels import write_store
+
+    steps = [{"name": step.name, "options": step.options} for step in plan.prepare]
+    if data is None:
+        sources, origin, n = _procedural(plan, n_panels=n_panels, panel_px=panel_px)
+    else:
+        sources, origin, n = _labelled(plan, Path(data), monitor=monitor)
+    with monitor.progress("preparing panels") as report:
+        done = 0
+
+        def count(_entry: object) -> None:
+            nonlocal done
+            done += 1
+            report(done, n)
+
+        def write(side: str) -> PanelStore:
+            facts = {**origin, "side": side, "prepare": steps}
+            return write_store(folder / side, sources[side], origin=facts, on_panel=count)
+
+        return {side: write(side) for side in SIDES}
+
+
+Sources = tuple["dict[str, Iterable[Source]]", dict[str, Any], int]
+
+
+def _procedural(plan: Recipe, *, n_panels: int, panel_px: int) -> Sources:
+    from graven.studies.begl_data import training_specs
+    from graven.synthetic.testsets import GENERATOR_VERSION, PETROGLYPH_VAL
+
+    if n_panels < 1:
+        raise UsageError(f"--panels must be at least 1, got {n_panels}")
+    size_mm = plan.data.pixel_size_mm or DEFAULT_PIXEL_SIZE_MM
+    specs = {"train": training_specs(n_panels), "val": PETROGLYPH_VAL}
+    chain = chain_of(plan.prepare, n_bands=_n_bands(plan))
+    origin = {
+        "kind": "procedural panels",
+        "generator": GENERATOR_VERSION,
+        "n_panels": n_panels,
+        "panel_px": panel_px,
+        "pixel_size_mm": size_mm,
+    }
+    sources = {
+        side: procedural_source(found, size_px=panel_px, pixel_size_mm=size_mm, chain=chain)
+        for side, found in specs.items()
+    }
+    return dict(sources), origin, sum(map(len, specs.values()))
+
+
+def _labelled(plan: Recipe, folder: Path, *, monitor: Monitor) -> Sources:
+    sides, leaky = prepared_sides(folder)
+    missing = [side for side in SIDES if side not in sides]
+    if missing:
+        raise DataError(f"{folder} has no images in {missing[0]}; training needs train and val, see graven prepare")
+    if leaky:
+        monitor.say("patches of one panel stand in training and validation; the scores will be too good")
+    chain = chain_of(plan.prepare, n_bands=_n_bands(plan))
+    origin = {"kind": "labelled images", "name": folder.resolve().name, "sha256": digest_of(folder), "leaky": leaky}
+    train_items, val_items = sides["train"], sides["val"]
+    sources = {"train": labelled_source(train_items, chain=chain), "val": labelled_source(val_items, chain=chain)}
+    return dict(sources), origin, len(train_items) + len(val_items)
+
+
+def _n_bands(plan: Recipe) -> int:
+    """Bands that the network expects."""
+    return int(plan.network.options.get("in_channels", 3))

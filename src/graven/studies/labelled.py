@@ -1,0 +1,187 @@
+"""Folders of labelled images, split so that nothing leaks.
+
+All pixels of a group (panel, site, photograph) stay on one side.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from graven.errors import DataError, UsageError
+from graven.prepare.splits import SIDES, split_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from graven.prepare.splits import Side
+    from graven.types.dataset import LabelledImage
+
+__all__ = ["digest_of", "prepared_sides", "split_pairs"]
+
+
+def prepared_sides(folder: Path) -> tuple[dict[Side, list[LabelledImage]], bool]:
+    """Read a folder as ``graven prepare`` leaves it: ``train``, ``val`` and ``test``, each with image and mask pairs.
+
+    Parameters
+    ----------
+    folder : Path
+        Its ``patches.csv``, where there is one, says which panel a patch was cut from; otherwise every image counts as
+        a panel of its own. A folder ``valid`` beside the masks limits where truth is known.
+
+    Returns
+    -------
+    sides : dict of {"train", "val", "test"} to list of LabelledImage
+        Sides without images are left out.
+    leaky : bool
+        Whether patches were split at random, so that scores will be too good.
+
+    Raises
+    ------
+    DataError
+        If there is no ``train`` folder, files have no partner, or a panel stands on two sides.
+    """
+    if not (folder / "train").is_dir():
+        raise DataError(
+            f"{folder} must hold the folders train and val with images and masks; "
+            f"make them with: graven prepare {folder}"
+        )
+    groups = _patch_groups(folder / "patches.csv")
+    leaky = _is_leaky(folder / "run.json")
+    sides: dict[Side, list[LabelledImage]] = {}
+    seen: dict[str, Side] = {}
+    for side in SIDES:
+        if not (folder / side / "images").is_dir() or not any((folder / side / "images").iterdir()):
+            continue
+        items = []
+        for item in _pairs_with_valid(folder / side):
+            group = item.name if leaky else groups.get(item.name, item.group)
+            if seen.setdefault(group, side) != side:
+                raise DataError(
+                    f"the panel {group!r} is in {seen[group]} and {side}; split by panel with graven prepare"
+                )
+            items.append(replace(item, group=group))
+        sides[side] = items
+    return sides, leaky
+
+
+def split_pairs(
+    folder: Path, *, group_by: str | None = None, val_share: float, test_share: float, seed: int = 0
+) -> dict[Side, list[LabelledImage]]:
+    r"""Split a folder of image and mask pairs by photograph.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``images`` and ``masks`` with equal stems, and ``valid`` where truth is not known everywhere.
+    group_by : str, optional
+        Regular expression matched at the start of each stem; its first group (or the whole match) names the photograph
+        or site. By default every image is a group of its own.
+    val_share, test_share : float, 0 to 1
+        Shares of the images that are held out.
+    seed : int
+        The same seed and files give the same split.
+
+    Returns
+    -------
+    dict of {"train", "val", "test"} to list of LabelledImage
+        No group is on two sides.
+
+    Raises
+    ------
+    DataError
+        If files have no partner or the groups are too few.
+    UsageError
+        If `group_by` is no regular expression, or a stem does not match it.
+    """
+    items = [replace(item, group=_group_of(item.name, group_by)) for item in _pairs_with_valid(folder)]
+    assigned = split_groups([item.group for item in items], val_share=val_share, test_share=test_share, seed=seed)
+    return {side: [item for item in items if assigned[item.group] == side] for side in SIDES}
+
+
+def digest_of(folder: Path) -> str:
+    """Hash names and content of all images and tables below a folder, so that an edited mask is noticed.
+
+    Parameters
+    ----------
+    folder : Path
+        A data set.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    from graven.io.fs import sha256_file
+    from graven.io.maskfolders import IMAGE_SUFFIXES
+
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in {*IMAGE_SUFFIXES, ".csv"} and path.is_file():
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256_file(path)}\0".encode())
+    return digest.hexdigest()
+
+
+def _pairs_with_valid(folder: Path) -> list[LabelledImage]:
+    from graven.io.maskfolders import list_mask_folders, read_binary_mask
+
+    def reader(path: Path) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
+        return lambda size: read_binary_mask(path, size=size)
+
+    items = list_mask_folders(folder)
+    valid_folder = folder / "valid"
+    if not valid_folder.is_dir():
+        return items
+    found = {path.stem: path for path in valid_folder.iterdir() if path.is_file()}
+    missing = [item.name for item in items if item.name not in found]
+    if missing:
+        raise DataError(
+            f"{valid_folder} has no mask for {missing[0]!r}; give one for every image, or remove the folder"
+        )
+    return [replace(item, read_valid=reader(found[item.name])) for item in items]
+
+
+def _group_of(stem: str, pattern: str | None) -> str:
+    if pattern is None:
+        return stem
+    try:
+        match = re.match(pattern, stem)
+    except re.error as error:
+        raise UsageError(f"--group-by must be a regular expression, got {pattern!r}: {error}") from error
+    if match is None:
+        raise UsageError(f"--group-by {pattern!r} does not match the file name {stem!r}; every name must match")
+    name = match.group(1) if match.re.groups else match.group(0)
+    if not name:
+        raise UsageError(f"--group-by {pattern!r} finds an empty name in {stem!r}")
+    return str(name)
+
+
+def _patch_groups(path: Path) -> dict[str, str]:
+    """Panel of every patch, from the table that ``graven prepare`` writes."""
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        if not {"name", "group"} <= set(rows.fieldnames or ()):
+            raise DataError(f"{path} must have the columns name and group; make the folder again with graven prepare")
+        return {row["name"]: row["group"] for row in rows}
+
+
+def _is_leaky(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        facts: Any = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not valid JSON ({error}); make the folder again with graven prepare") from error
+    if not isinstance(facts, dict):
+        raise DataError(f"{path} must hold a JSON object, got {type(facts).__name__}")
+    return "leaks" in str(facts.get("split_by", ""))

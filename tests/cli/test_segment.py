@@ -1,0 +1,222 @@
+"""``graven segment`` from end to end, with a model that one can compute by hand."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import tifffile
+from PIL import Image
+
+HEIGHT, WIDTH, PIXEL_MM = 300, 420, 0.5
+DISC_MM2 = math.pi * 30**2 * PIXEL_MM**2
+FRAME_MM2 = (60 * 80 - 20 * 40) * PIXEL_MM**2
+
+
+def _canonical(folder: Path) -> dict[str, object]:
+    """Reduce a record to what must be equal between runs: bytes, but content for GeoPackage."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".gpkg":
+            with sqlite3.connect(path) as db:
+                found[path.name] = db.execute("SELECT * FROM regions ORDER BY fid").fetchall()
+        elif path.name != "run.json":
+            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def test_a_panel_becomes_a_whole_record(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    result = graven("segment", panel, "-m", model, "-o", "out", "--json")
+    assert result.code == 0, result.err
+    facts = result.lines()[-1]
+    assert (facts["event"], facts["n_traces"]) == ("result", 2)
+
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {
+        "panel_mask.tif",
+        "panel_mask.qml",
+        "panel_prob.tif",
+        "panel_traces.gpkg",
+        "panel_traces.geojson",
+        "panel_traces.svg",
+        "panel_traces.dxf",
+        "panel_report.html",
+        "measures.csv",
+        "totals.csv",
+        "run.json",
+    }
+    with rasterio.open(panel) as source, rasterio.open(out / "panel_mask.tif") as mask:
+        assert (mask.crs, mask.transform) == (source.crs, source.transform)
+        found = mask.read(1)
+    rows, cols = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    disc = np.hypot(rows - 100, cols - 90)
+    assert (found[disc < 28] == 1).all()
+    assert (found[(disc > 32) & (cols < 250)] == 0).all()
+    assert not found[40:60, 240:260].any()  # the speck is below the smallest object
+    assert (tifffile.imread(out / "panel_prob.tif")[disc < 28] > 250).all()
+
+
+def test_areas_agree_between_raster_vectors_and_tables(
+    graven: Callable, panel: Path, model: Path, tmp_path: Path
+) -> None:
+    assert graven("segment", panel, "-m", model, "-o", "out").code == 0
+    out = tmp_path / "out"
+    with rasterio.open(out / "panel_mask.tif") as mask:
+        pixels_mm2 = int((mask.read(1) == 1).sum()) * PIXEL_MM**2
+    regions = gpd.read_file(out / "panel_traces.gpkg", layer="regions")
+    rows = list(csv.DictReader((out / "measures.csv").read_text(encoding="utf-8").splitlines()))
+    assert regions.geometry.area.sum() * 1e6 == pytest.approx(pixels_mm2, rel=1e-6)
+    assert regions["area_mm2"].sum() == pytest.approx(pixels_mm2)
+    assert sum(float(row["area_mm2"]) for row in rows) == pytest.approx(pixels_mm2, abs=0.1)
+    assert sorted(regions["area_mm2"]) == pytest.approx(sorted([DISC_MM2, FRAME_MM2]), rel=0.03)
+
+
+def test_every_drawing_opens_and_has_both_figures(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    import ezdxf
+
+    assert graven("segment", panel, "-m", model, "-o", "out").code == 0
+    out = tmp_path / "out"
+    svg = ET.parse(out / "panel_traces.svg").getroot()
+    assert (svg.get("width"), svg.get("height")) == ("210mm", "150mm")
+    drawing = ezdxf.readfile(out / "panel_traces.dxf")
+    assert drawing.header["$INSUNITS"] == 4
+    assert len(drawing.modelspace().query("HATCH")) == 2
+    geojson = json.loads((out / "panel_traces.geojson").read_text(encoding="utf-8"))
+    assert len(geojson["features"]) == 2
+    HTMLParser().feed((out / "panel_report.html").read_text(encoding="utf-8"))
+
+
+def test_the_gate_saves_tiles_and_changes_nothing(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    with_gate = graven("segment", panel, "-m", model, "-o", "gate", "--json", "-q").lines()[-1]
+    without = graven("segment", panel, "-m", model, "-o", "all", "--no-gate", "--json").lines()[-1]
+    assert 0 < with_gate["n_skipped"] < with_gate["n_tiles"]
+    assert without["n_skipped"] == 0
+    masks = [tifffile.imread(tmp_path / name / "panel_mask.tif") for name in ("gate", "all")]
+    np.testing.assert_array_equal(*masks)
+
+
+def test_the_same_run_gives_the_same_record(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        assert graven("segment", panel, "-m", model, "-o", name).code == 0
+    assert _canonical(tmp_path / "first") == _canonical(tmp_path / "second")
+
+
+def test_a_region_limits_the_work(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    x, y = 600000, 5100000
+    left = f"POLYGON(({x} {y},{x + 0.1} {y},{x + 0.1} {y - 0.15},{x} {y - 0.15},{x} {y}))"  # 200 of 420 columns
+    facts = graven("segment", panel, "-m", model, "-o", "out", "--roi", left, "--json").lines()[-1]
+    assert facts["n_traces"] == 1
+    mask = tifffile.imread(tmp_path / "out" / "panel_mask.tif")
+    assert (mask[:, 200:] == 255).all()
+    assert (mask[:, :200] != 255).all()
+
+
+def test_without_a_scale_nothing_is_in_millimetres(graven: Callable, model: Path, tmp_path: Path, panel: Path) -> None:
+    with rasterio.open(panel) as source:
+        Image.fromarray(np.moveaxis(source.read(), 0, -1)).save(tmp_path / "photo.png")
+    assert graven("segment", "photo.png", "-m", model, "-o", "out").code == 0
+    out = tmp_path / "out"
+    assert (out / "photo_traces.px.geojson").is_file()
+    header = (out / "measures.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert "mm" not in header
+    assert "area_px2" in header
+
+
+def test_a_stated_scale_resamples_to_the_model(graven: Callable, model: Path, tmp_path: Path, panel: Path) -> None:
+    with rasterio.open(panel) as source:
+        Image.fromarray(np.moveaxis(source.read(), 0, -1)).save(tmp_path / "photo.png")
+    coarse = graven("segment", "photo.png", "-m", model, "-o", "out", "--scale", "0.25mm/px", "--json").lines()[-1]
+    area = coarse["totals"]["area"]
+    assert area["value"] == pytest.approx((DISC_MM2 + FRAME_MM2) / 4, rel=0.06)
+    assert any("resampled" in note for note in coarse["notes"])
+    refused = graven("segment", "photo.png", "-m", model, "-o", "far", "--scale", "5mm/px")
+    assert refused.code == 2
+    assert "--force-scale" in refused.err
+
+
+def test_a_dry_run_leaves_nothing(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    before = set(tmp_path.iterdir())
+    result = graven("segment", panel, "-m", model, "-o", "out", "--dry-run")
+    assert (result.code, set(tmp_path.iterdir())) == (0, before)
+    assert "would trace panel in 15 tiles" in result.out
+
+
+def test_only_writes_what_is_asked_for(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    assert graven("segment", panel, "-m", model, "-o", "out", "--only", "mask,measures").code == 0
+    found = {path.name for path in (tmp_path / "out").iterdir()}
+    assert found == {"panel_mask.tif", "panel_mask.qml", "measures.csv", "totals.csv", "run.json"}
+
+
+def test_settings_can_come_from_a_file(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("only: mask\nmin-object: 2000\n", encoding="utf-8")
+    facts = graven("segment", panel, "-m", model, "-o", "out", "--config", "run.yaml", "--json").lines()[-1]
+    assert facts["n_traces"] == 0  # both figures are below 2000 mm²
+    (tmp_path / "run.yaml").write_text("treshold: 0.4\n", encoding="utf-8")
+    refused = graven("segment", panel, "-m", model, "-o", "two", "--config", "run.yaml")
+    assert refused.code == 1
+    assert "treshold" in refused.err
+
+
+def test_an_existing_folder_is_not_touched(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    result = graven("segment", panel, "-m", model, "-o", "out", "--overwrite")
+    assert result.code == 1
+    assert (tmp_path / "out" / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+
+
+SLOW_SEGMENT = """
+import sys, time
+from graven.predict import stream
+real = stream.RowBlender.finish_row
+def slow(self):
+    time.sleep(0.25)
+    return real(self)
+stream.RowBlender.finish_row = slow
+from graven.cli.main import run
+run(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_continues_to_the_same_record(
+    graven: Callable, panel: Path, model: Path, tmp_path: Path, sign: signal.Signals
+) -> None:
+    command = ["segment", str(panel), "-m", str(model), "-o", "cut"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_SEGMENT, *command], cwd=tmp_path, stderr=subprocess.PIPE, env={**os.environ}
+    )
+    ledger = tmp_path / "cut.partial" / ".work" / "working.ledger"
+    deadline = time.monotonic() + 120
+    while not (ledger.is_file() and ledger.read_bytes().count(b"\n") >= 2):
+        assert time.monotonic() < deadline, "the run never wrote a tile row"
+        time.sleep(0.02)
+    process.send_signal(sign)
+    _, err = process.communicate(timeout=60)
+    if sign == signal.SIGINT:
+        assert process.returncode == 130
+        assert b"--resume" in err
+    assert not (tmp_path / "cut").exists()
+
+    assert graven("segment", panel, "-m", model, "-o", "cut").code == 1  # unfinished work is not thrown away
+    resumed = graven(*command, "--resume")
+    assert resumed.code == 0, resumed.err
+    assert json.loads((tmp_path / "cut" / "run.json").read_text(encoding="utf-8"))["tiles"]["rows_resumed"] >= 1
+    assert graven("segment", panel, "-m", model, "-o", "whole").code == 0
+    assert _canonical(tmp_path / "cut") == _canonical(tmp_path / "whole")

@@ -1,0 +1,87 @@
+"""Learning rates against the independent vectors, PyTorch's own schedulers, and arithmetic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graven.errors import InputError
+from graven.train.schedule import SCHEDULES, cosine, one_cycle, rate_at, time_decay, warm_cosine
+
+
+def test_time_decay_vector(vectors: dict[str, dict[str, Any]]) -> None:
+    entry = vectors["A-LR-1"]
+    found = {
+        step: time_decay(int(step), lr=entry["inputs"]["lr0"], decay=entry["inputs"]["decay"])
+        for step in entry["expected"]["lr"]
+    }
+    assert found == pytest.approx(entry["expected"]["lr"], abs=entry["tolerance"])
+
+
+def test_cosine_vector(vectors: dict[str, dict[str, Any]]) -> None:
+    entry = vectors["C-LR-1"]
+    lr, lr_min, total = (entry["inputs"][key] for key in ("lr_max", "lr_min", "epochs"))
+    plain = {step: cosine(int(step), lr=lr, total=total, lr_min=lr_min) for step in entry["expected"]["plain"]}
+    warm = {
+        step: warm_cosine(int(step), lr=lr, total=total, lr_min=lr_min, lr_start=lr / 10)
+        for step in entry["expected"]["warm"]
+    }
+    assert plain == pytest.approx(entry["expected"]["plain"], abs=entry["tolerance"])
+    assert warm == pytest.approx(entry["expected"]["warm"], abs=entry["tolerance"])
+
+
+def test_one_cycle_vector(vectors: dict[str, dict[str, Any]]) -> None:
+    entry = vectors["D-LR-1"]
+    inputs = entry["inputs"]
+    found = {
+        step: one_cycle(
+            int(step),
+            lr=inputs["max_lr"],
+            total=inputs["steps"],
+            warmup_share=inputs["pct_start"],
+            div=inputs["div"],
+            final_div=inputs["final_div"],
+        )
+        for step in entry["expected"]["lr"]
+    }
+    assert found == pytest.approx(entry["expected"]["lr"], abs=entry["tolerance"])
+
+
+def test_one_cycle_is_that_of_pytorch() -> None:
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    peer = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, 0.3, total_steps=40, pct_start=0.25, div_factor=10.0, final_div_factor=100.0, cycle_momentum=False
+    )
+    theirs = []
+    for _ in range(40):
+        theirs.append(peer.get_last_lr()[0])
+        optimiser.step()
+        if len(theirs) < 40:
+            peer.step()
+    ours = [one_cycle(step, lr=0.3, total=40, warmup_share=0.25, div=10, final_div=100) for step in range(40)]
+    assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+def test_warm_up_is_linear_and_never_zero() -> None:
+    rates = [cosine(step, lr=1.0, total=100, warmup=4) for step in range(5)]
+    assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+@given(
+    name=st.sampled_from(sorted(SCHEDULES)),
+    step=st.integers(0, 400),
+    lr=st.floats(1e-6, 1.0),
+    total=st.integers(20, 200),
+)
+def test_rates_stay_between_zero_and_the_highest(name: str, step: int, lr: float, total: int) -> None:
+    options = {"lr_min": 0.0, "lr_start": 0.0} if name == "warm_cosine" else {}
+    assert 0.0 <= rate_at(name, step, lr=lr, total=total, options=options) <= lr * (1 + 1e-12)
+
+
+def test_an_unknown_schedule_is_refused_with_the_choices() -> None:
+    with pytest.raises(InputError, match="choose one of constant, time_decay, cosine, warm_cosine, one_cycle"):
+        rate_at("linear", 0, lr=1.0, total=1, options={})
