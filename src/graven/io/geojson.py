@@ -121,22 +121,19 @@ def write_geojson(
     describe = _qupath_properties if is_pixel else _flat_properties
     number = _rounded_to(placement.decimals)
     ordered = sorted(traces, key=reading_key)
-    features = [
-        {
-            "type": "Feature",
-            "id": _uuid(trace.uid) if is_pixel else trace.uid,
-            "geometry": _geometry(trace, placement, number),
-            "properties": describe(trace, classes),
-        }
+    rows = [
+        _compact(
+            {
+                "type": "Feature",
+                "id": _uuid(trace.uid) if is_pixel else trace.uid,
+                "geometry": _geometry(trace, placement, number),
+                "properties": describe(trace, classes),
+            }
+        )
         for trace in ordered
     ]
-    head = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))[:-1]
-    rows = ",\n".join(
-        json.dumps(feature, allow_nan=False, ensure_ascii=False, separators=(",", ":")) for feature in features
-    )
-    text = f'{head},"features":[\n{rows}\n]}}\n'
-    if len(json.loads(text)["features"]) != len(ordered):
-        raise OutputError(f"{target.name} does not read back as it was meant; please report this as a defect")
+    text = f'{_compact(document)[:-1]},"features":[\n' + ",\n".join(rows) + "\n]}\n"
+    _check(text, len(ordered), target.name)
     write_text_atomic(target, text)
 
 
@@ -170,6 +167,18 @@ def read_geojson(path: str | os.PathLike[str]) -> list[Trace]:
     if sum(len(ring) for trace in traces for part in trace.polygons for ring in part) > _MAX_POINTS:
         raise DataError(f"{path.name} has more than {_MAX_POINTS} points; use the GeoPackage")
     return sorted(traces, key=reading_key)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def _check(text: str, n_features: int, name: str) -> None:
+    """Parse what will be written, feature by feature, and count them."""
+    head, *rows, tail = text[:-1].split("\n")
+    found = sum(json.loads(row.removesuffix(","))["type"] == "Feature" for row in rows if row)
+    if found != n_features or json.loads(head + tail)["features"] != []:
+        raise OutputError(f"{name} does not read back as it was meant; please report this as a defect")
 
 
 def _crs_urn(georeference: Georeference | None) -> str | None:

@@ -78,15 +78,17 @@ class RowStore:
             raise DataError(f"{self._ledger_path.name} holds unfinished work; continue it with --resume or remove it")
         kept = self._check(self._ledger_path.read_bytes(), head) if exists else b""
         start = kept or json.dumps(head).encode() + b"\n"
-        try:
-            self._rows = _open(self.path, self._rows_done * n_bands * width)
-            self._ledger = _open(self._ledger_path, len(kept))
-            if not kept:
-                _append(self._ledger, start)
-            self._ledger_size = self._ledger.tell()
-            seam.OPERATIONS.fsync(folder)
-        except OSError as error:
-            raise seam.as_resource_error(error, self.path) from error
+        with ExitStack() as files:
+            try:
+                self._rows = files.enter_context(_open(self.path, self._rows_done * n_bands * width))
+                self._ledger = files.enter_context(_open(self._ledger_path, len(kept)))
+                if not kept:
+                    _append(self._ledger, start)
+                self._ledger_size = self._ledger.tell()
+                seam.OPERATIONS.fsync(folder)
+            except OSError as error:
+                raise seam.as_resource_error(error, self.path) from error
+            self._files = files.pop_all()
 
     @property
     def rows_done(self) -> int:

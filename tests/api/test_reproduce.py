@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from graven.api.reproduce import reproduce
+from graven.cli.main import app
+from graven.errors import DataError, Interrupted, UsageError
+
+pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+
+class Ear:
+    """Acts as if Ctrl-C had been pressed at the n-th event of a kind."""
+
+    def __init__(self, kind: str = "", number: int = 1) -> None:
+        self.kind, self.left = kind, number
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def event(self, kind: str, **facts: Any) -> None:
+        self._hear(kind)
+
+    def progress(self, description: str):
+        return nullcontext(lambda done, total: self._hear(description))
+
+    def _hear(self, kind: str) -> None:
+        self.left -= kind == self.kind
+        if kind == self.kind and self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine crops of three photographs with bright bars."""
+    folder = tmp_path_factory.mktemp("bars") / "bars"
+    rng = np.random.default_rng(2)
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for photo in "abcd":
+        for crop in range(2):
+            bar = np.zeros((64, 64), bool)
+            bar[:, 20 + 6 * crop : 34 + 6 * crop] = True
+            image = np.clip(rng.normal(60, 10, (64, 64, 3)) + 90 * bar[..., None], 0, 255).astype(np.uint8)
+            cv2.imwrite(str(folder / "images" / f"{photo}_{crop}.png"), image)
+            cv2.imwrite(str(folder / "masks" / f"{photo}_{crop}.png"), bar.astype(np.uint8) * 255)
+    return folder
+
+
+def options(pairs: Path, out: Path) -> dict[str, Any]:
+    how = {"protocol": "tiny", "n_seeds": 1, "losses": ("bce", "begl"), "group_by": "([a-z])_"}
+    return {"study": "begl", "data": pairs, "out": out, **how}
+
+
+@pytest.fixture(scope="module")
+def whole(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return reproduce(**options(pairs, tmp_path_factory.mktemp("whole") / "study")).path
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [("preparing panels", 3), ("validation", 3), ("testing Balanced CE, seed 1", 1)],
+    ids=["while panels are prepared", "in the middle of the second run", "while the first run is tested"],
+)
+def test_interrupted_and_resumed_study_is_the_same(
+    pairs: Path, whole: Path, tmp_path: Path, kind: str, number: int
+) -> None:
+    # Each run validates twice, so the third validation is in the middle of the second run.
+    out = tmp_path / "study"
+    with pytest.raises(Interrupted) as caught:
+        reproduce(**options(pairs, out), monitor=Ear(kind, number))
+    assert caught.value.exit_code == 130
+    assert "--resume" in str(caught.value)
+    assert not out.exists()
+    result = reproduce(**options(pairs, out), resume=True)
+    assert result.result.n_found == (1 if kind == "validation" else 0)
+    for name in ("results.csv", "table1.csv", "table1.md", "figure5.png", "figure6.png", "README.md", "protocol.json"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_finished_study_says_so_and_can_be_asked_again(pairs: Path, whole: Path) -> None:
+    with pytest.raises(UsageError, match="exists; choose another output name"):
+        reproduce(**options(pairs, whole))
+    again = reproduce(**options(pairs, whole), resume=True)
+    assert (again.result.n_done, again.result.n_found) == (0, 2)
+    text = again.summary()
+    assert "0 runs trained, 2 found finished" in text
+    assert again.result.verdict[0] in text
+    assert str(whole / "README.md") in text
+    assert json.loads(json.dumps(again.facts()))["runs"] == {"trained": 0, "found": 2, "collapsed": 0}
+    assert not list(whole.parent.glob("*.partial"))
+
+
+def test_page_tells_the_command_without_a_path(pairs: Path, whole: Path) -> None:
+    command = "$ graven reproduce begl --data bars --group-by '([a-z])_' --protocol tiny --seeds 1 --losses bce,begl"
+    assert command in (whole / "README.md").read_text()
+    facts = json.loads((whole / "protocol.json").read_text())["data"]
+    assert sorted(facts["groups"]["train"] + facts["groups"]["val"] + facts["groups"]["test"]) == list("abcd")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"study": "craquelure"}, UsageError, "reproduce knows begl, got 'craquelure'"),
+        ({"protocol": "large"}, UsageError, "--protocol takes small or full"),
+        ({"n_seeds": 0}, UsageError, "--seeds must be at least 1"),
+        ({"epochs": -1}, UsageError, "--epochs must be at least 1"),
+        ({"losses": ("mse",)}, UsageError, "--losses takes any of"),
+        ({"data": "nowhere"}, DataError, "which is no folder"),
+        ({"data": None}, UsageError, "--group-by belongs to --data"),
+    ],
+)
+def test_wrong_use_is_one_line_and_leaves_nothing(
+    pairs: Path, tmp_path: Path, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        reproduce(**{**options(pairs, tmp_path / "study"), **arguments})
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from graven.api import reproduce as module
+
+    given: dict[str, Any] = {}
+
+    class Done:
+        def summary(self) -> str:
+            return "done"
+
+        def facts(self) -> dict[str, Any]:
+            return {}
+
+    def record(study: str, **options: Any) -> Done:
+        given.update(options, study=study)
+        return Done()
+
+    monkeypatch.setattr(module, "reproduce", record)
+    line = "reproduce begl --data d -o o --protocol full --seeds 2 --epochs 4 --losses bce, --variants begl-g7 --resume"
+    done = CliRunner().invoke(app, [*line.split(), "--group-by", "x"])
+    assert done.output == "done\n"
+    del given["monitor"]
+    assert given == {
+        "study": "begl",
+        "data": Path("d"),
+        "out": Path("o"),
+        "protocol": "full",
+        "n_seeds": 2,
+        "epochs": 4,
+        "losses": ("bce",),
+        "variants": ("begl-g7",),
+        "group_by": "x",
+        "resume": True,
+    }

@@ -1,0 +1,260 @@
+"""The other verbs, from the command line to the files that they leave."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import tifffile
+from PIL import Image
+
+HEIGHT, WIDTH = 300, 420
+
+
+@pytest.fixture
+def record(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> Path:
+    """A finished record of the panel."""
+    assert graven("segment", panel, "-m", model, "-o", "record", "-q").code == 0
+    return tmp_path / "record"
+
+
+def _image(path: Path, *, size: tuple[int, int] = (80, 100), seed: int = 0) -> np.ndarray:
+    pixels = np.random.default_rng(seed).integers(0, 255, (*size, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def test_info_states_frame_and_scale(graven: Callable, panel: Path) -> None:
+    facts = graven("info", panel, "--json").lines()[0]
+    assert facts["size"] == "420 x 300 px"
+    assert facts["frame"] == "projected"
+    assert facts["crs"] == "WGS 84 / UTM zone 32N"
+    assert facts["pixel_size"] == "0.5 x 0.5 mm (geotransform)"
+
+
+def test_info_only_suggests_what_a_tag_says(graven: Callable, tmp_path: Path) -> None:
+    Image.new("RGB", (20, 10)).save(tmp_path / "scan.png", dpi=(300, 300))
+    text = graven("info", "scan.png").out
+    assert "pixel_size        unknown" in text
+    assert "0.08467 mm per pixel" in text
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("clahe", "shot_CLAHE_L2_C64.tif"),
+        ("reversal", "shot_REVERSAL.tif"),
+        ("rotation", "shot_ROTATION_A0.tif"),
+        ("dstretch", "shot_DSTRETCH_YDS_S15.tif"),
+    ],
+)
+def test_enhance_names_its_parameters_and_refuses_to_replace(
+    graven: Callable, tmp_path: Path, method: str, name: str
+) -> None:
+    pixels = _image(tmp_path / "shot.png")
+    assert graven("enhance", "shot.png", "--with", method, "-o", "seen").code == 0
+    found = tifffile.imread(tmp_path / "seen" / name)
+    assert found.shape == (80, 100, 3)
+    if method == "reversal":
+        np.testing.assert_array_equal(found, 255 - pixels)
+    if method == "rotation":
+        np.testing.assert_array_equal(found, pixels)
+    again = graven("enhance", "shot.png", "--with", method, "-o", "seen")
+    assert again.code == 1
+    assert "--overwrite" in again.err
+
+
+def test_enhance_keeps_frame_and_alpha(graven: Callable, panel: Path, tmp_path: Path) -> None:
+    with rasterio.open(panel, "r+") as dataset:
+        dataset.nodata = 40
+    assert graven("enhance", panel, "--with", "reversal").code == 0
+    with rasterio.open(panel) as source, rasterio.open(tmp_path / "panel_REVERSAL.tif") as found:
+        assert (found.crs, found.transform) == (source.crs, source.transform)
+        np.testing.assert_array_equal(found.read(4) > 0, source.dataset_mask() > 0)
+
+
+def test_measure_agrees_with_the_record(graven: Callable, record: Path, tmp_path: Path) -> None:
+    result = graven(
+        "measure", record / "panel_mask.tif", "--prob", record / "panel_prob.tif", "-o", "measured", "--json"
+    )
+    assert result.code == 0, result.err
+    before = list(csv.DictReader((record / "measures.csv").read_text(encoding="utf-8").splitlines()))
+    after = list(csv.DictReader((tmp_path / "measured" / "measures.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["area_mm2"] for row in after] == [row["area_mm2"] for row in before]
+    assert [row["area_sigma_mm2"] for row in after] == [row["area_sigma_mm2"] for row in before]
+
+
+def test_measure_refuses_what_is_no_mask(graven: Callable, panel: Path) -> None:
+    result = graven("measure", panel)
+    assert result.code == 2
+    assert "0, 1 and 255 only" in result.err
+
+
+def test_evaluate_by_hand(graven: Callable, tmp_path: Path) -> None:
+    truth, preds = np.zeros((2, 4), np.uint8), np.zeros((2, 4), np.uint8)
+    truth[0, :3] = 255
+    preds[0, :2] = preds[1, 0] = 255  # hits 2, misses 1, false alarms 1, rest 4: M-BIN-1
+    for name, mask in (("truth", truth), ("preds", preds)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(mask).save(tmp_path / name / "a.png")
+    result = graven("evaluate", "preds", "truth", "-o", "scores", "--json")
+    assert result.code == 0, result.err
+    image, mean, pooled = (line for line in result.lines() if line["event"] == "row")
+    assert (image["precision"], image["recall"], image["f1"]) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
+    assert image["miou"] == pytest.approx(0.5833333333)
+    assert mean["iou"] == pooled["iou"] == pytest.approx(0.5)
+    assert pooled["boundary_f1"] is None
+    assert {path.name for path in (tmp_path / "scores").iterdir()} == {
+        "scores.json",
+        "scores.csv",
+        "evaluation.html",
+        "run.json",
+    }
+
+
+def test_evaluate_finds_what_segment_wrote(graven: Callable, record: Path, tmp_path: Path) -> None:
+    (tmp_path / "truth").mkdir()
+    mask = tifffile.imread(record / "panel_mask.tif")
+    Image.fromarray(np.where(mask == 1, 255, 0).astype(np.uint8)).save(tmp_path / "truth" / "panel.png")
+    rows = graven("evaluate", tmp_path, "truth", "--json").lines()
+    assert next(row for row in rows if row.get("name") == "panel")["f1"] == 1.0
+
+
+def test_evaluate_says_which_prediction_is_missing(graven: Callable, tmp_path: Path) -> None:
+    for name in ("truth", "preds"):
+        (tmp_path / name).mkdir()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "truth" / "p7.png")
+    result = graven("evaluate", "preds", "truth")
+    assert result.code == 2
+    assert "p7_mask.tif" in result.err
+
+
+def test_export_in_every_format(graven: Callable, record: Path, tmp_path: Path) -> None:
+    result = graven("export", record, "--to", "gpkg,geojson,svg,dxf,csv,coco,labelme", "-o", "more")
+    assert result.code == 0, result.err
+    assert {path.name for path in (tmp_path / "more").iterdir()} == {
+        "panel_traces.gpkg",
+        "panel_traces.geojson",
+        "panel_traces.svg",
+        "panel_traces.dxf",
+        "measures.csv",
+        "panel_coco.json",
+        "panel.json",
+        "run.json",
+    }
+    coco = json.loads((tmp_path / "more" / "panel_coco.json").read_text(encoding="utf-8"))
+    mask = tifffile.imread(record / "panel_mask.tif")
+    assert sum(entry["area"] for entry in coco["annotations"]) == (mask == 1).sum()
+    before = gpd.read_file(record / "panel_traces.gpkg", layer="regions")
+    after = gpd.read_file(tmp_path / "more" / "panel_traces.gpkg", layer="regions")
+    assert (before.geometry.geom_equals(after.geometry)).all()
+    assert list(before["uid"]) == list(after["uid"])
+
+
+def test_export_needs_a_record(graven: Callable, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    result = graven("export", "nothing", "--to", "svg")
+    assert result.code == 2
+    assert "graven segment" in result.err
+
+
+def test_synth_writes_every_layer_in_one_frame(graven: Callable, tmp_path: Path) -> None:
+    result = graven("synth", "petroglyph", "--seed", "3", "--size", "160", "-o", "made")
+    assert result.code == 0, result.err
+    made = tmp_path / "made"
+    transforms = set()
+    for layer, bands in (("image", 3), ("mask", 1), ("height", 1), ("albedo", 3), ("normals", 3)):
+        with rasterio.open(made / f"petroglyph_3_{layer}.tif") as dataset:
+            assert dataset.shape == (160, 160)
+            assert dataset.count in (bands, bands + 1)
+            transforms.add(dataset.transform)
+    assert len(transforms) == 1
+    again = graven("synth", "petroglyph", "--seed", "3", "--size", "160", "-o", "twin")
+    assert again.code == 0
+    for path in made.glob("*.tif"):
+        assert path.read_bytes() == (tmp_path / "twin" / path.name).read_bytes()
+    facts = graven("info", made / "petroglyph_3_image.tif", "--json").lines()[0]
+    assert facts["frame"] == "local"
+    assert facts["pixel_size"].startswith("0.5 x 0.5 mm")
+
+
+def _labelled(folder: Path, n: int) -> None:
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for index in range(n):
+        _image(folder / "images" / f"p{index}.png", size=(70, 90), seed=index)
+        mask = np.zeros((70, 90), np.uint8)
+        mask[10 : 20 + index, 5:60] = 255
+        Image.fromarray(mask).save(folder / "masks" / f"p{index}.png")
+
+
+def test_prepare_keeps_panels_apart(graven: Callable, tmp_path: Path) -> None:
+    _labelled(tmp_path / "set", 6)
+    result = graven(
+        "prepare", "set", "-o", "patches", "--patch", "64", "--val-share", "0.2", "--test-share", "0.2", "--json"
+    )
+    assert result.code == 0, result.err
+    facts = result.lines()[-1]
+    assert sum(facts["patches"].values()) == 6 * 4
+    rows = list(csv.DictReader((tmp_path / "patches" / "patches.csv").read_text(encoding="utf-8").splitlines()))
+    sides: dict[str, set[str]] = {}
+    for row in rows:
+        sides.setdefault(row["group"], set()).add(row["split"])
+    assert all(len(found) == 1 for found in sides.values())
+    assert len({next(iter(found)) for found in sides.values()}) == 3
+
+    whole = np.zeros((128, 128), np.uint8)
+    for row in (row for row in rows if row["group"] == "p3"):
+        r, c = int(row["row"]), int(row["col"])
+        path = tmp_path / "patches" / row["split"] / "masks" / f"{row['name']}.png"
+        whole[r : r + 64, c : c + 64] = np.asarray(Image.open(path))
+    np.testing.assert_array_equal(whole[:70, :90], np.asarray(Image.open(tmp_path / "set" / "masks" / "p3.png")))
+    assert not whole[70:].any()
+
+
+def test_prepare_can_leak_only_when_told(graven: Callable, tmp_path: Path) -> None:
+    _labelled(tmp_path / "set", 4)
+    result = graven("prepare", "set", "-o", "patches", "--patch", "32", "--i-know-tiles-leak")
+    assert result.code == 0, result.err
+    assert "scores will be too good" in result.out
+    assert "leaks" in (tmp_path / "patches" / "run.json").read_text(encoding="utf-8")
+    for side in ("train", "val", "test"):
+        images = {path.name for path in (tmp_path / "patches" / side / "images").iterdir()}
+        assert images
+        assert images == {path.name for path in (tmp_path / "patches" / side / "masks").iterdir()}
+
+
+def test_models_show_and_verify_a_bundle(graven: Callable, model: Path) -> None:
+    assert "Made by hand" in graven("models", "show", model).out
+    rows = [line for line in graven("models", "verify", model, "--json").lines() if line["event"] == "row"]
+    assert rows
+    assert all(row["model"] == str(model) for row in rows)
+
+
+def test_models_export_to_deepness(graven: Callable, model: Path, tmp_path: Path) -> None:
+    import onnx
+
+    result = graven("models", "export", model, "--to", "deepness", "-o", "qgis.onnx")
+    assert result.code == 0, result.err
+    keys = {entry.key for entry in onnx.load(tmp_path / "qgis.onnx").metadata_props}
+    assert {"model_type", "class_names", "resolution", "tiles_size"} <= keys
+
+
+def test_the_version_is_printed_by_the_installed_command() -> None:
+    import graven as package
+
+    done = subprocess.run(
+        [sys.executable, "-c", "from graven.cli.main import run; run(['--version'])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"graven {package.__version__}\n"
