@@ -30,11 +30,11 @@ class Ear:
     def say(self, text: str) -> None:
         self.said.append(text)
 
-    def event(self, kind: str, **facts: Any) -> None:
+    def event(self, kind: str, **_: Any) -> None:
         self._hear(kind)
 
     def progress(self, description: str):
-        return nullcontext(lambda done, total: self._hear(description))
+        return nullcontext(lambda *_: self._hear(description))
 
     def _hear(self, kind: str) -> None:
         self.left -= kind == self.kind
@@ -71,8 +71,11 @@ def whole(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("kind", "number"),
-    [("preparing panels", 3), ("validation", 3), ("testing Balanced CE, seed 1", 1)],
-    ids=["while panels are prepared", "in the middle of the second run", "while the first run is tested"],
+    [
+        pytest.param("validation", 3, id="in the middle of the second run"),
+        pytest.param("preparing panels", 3, id="while panels are prepared", marks=pytest.mark.slow),
+        pytest.param("testing Balanced CE, seed 1", 1, id="while the first run is tested", marks=pytest.mark.slow),
+    ],
 )
 def test_interrupted_and_resumed_study_is_the_same(
     pairs: Path, whole: Path, tmp_path: Path, kind: str, number: int

@@ -126,6 +126,8 @@ def test_evaluate_finds_what_segment_wrote(graven: Callable, record: Path, tmp_p
     Image.fromarray(np.where(mask == 1, 255, 0).astype(np.uint8)).save(tmp_path / "truth" / "panel.png")
     rows = graven("evaluate", tmp_path, "truth", "--json").lines()
     assert next(row for row in rows if row.get("name") == "panel")["f1"] == 1.0
+    rows = graven("evaluate", record, tmp_path / "truth" / "panel.png", "--json").lines()
+    assert rows[-1]["f1"] == 1.0
 
 
 def test_evaluate_says_which_prediction_is_missing(graven: Callable, tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ def test_a_window_inside_is_the_slice() -> None:
 @given(
     height=st.integers(1, 9), width=st.integers(1, 9), row=st.integers(-12, 12), col=st.integers(-12, 12), size=st.integers(1, 20)
 )  # fmt: skip
-def test_beyond_the_border_a_window_is_numpys_reflection(height: int, width: int, row: int, col: int, size: int) -> None:
+def test_beyond_the_border_a_window_is_numpys_reflection(
+    height: int, width: int, row: int, col: int, size: int
+) -> None:
     panel = numbered(height, width)
     image, target, valid = cut(panel, row, col, size)
     pad = 40
@@ -80,9 +82,7 @@ def test_the_share_of_positive_crops_is_as_asked() -> None:
     target[100:104, 60:64] = 1
     panel = Panel("p", "p", np.zeros((3, 256, 256), np.uint8), target)
     for share in (0.0, 0.5, 1.0):
-        source = CropSource(
-            (panel,), crop_px=40, augment=STILL, seed=1, positive_share=share, empty_negatives=True
-        )
+        source = CropSource((panel,), crop_px=40, augment=STILL, seed=1, positive_share=share, empty_negatives=True)
         near = [source.crop(epoch=0, index=i, panel=0).origin for i in range(200)]
         rows, cols = np.array([[int(v) for v in origin[2:-1].split(",")] for origin in near]).T
         # crops around the spot begin within one crop (40 px) and one cell (32 px) of it

@@ -88,7 +88,7 @@ def evaluate(
     Parameters
     ----------
     preds : str or Path
-        A mask, or a folder in which masks are found by the stem of each true mask: ``<stem>_mask.tif`` as ``segment``
+        A mask, a record that ``segment`` left, or a folder in which masks are found by the stem of each true mask: ``<stem>_mask.tif`` as ``segment``
         writes it, anywhere below the folder, else a file of the same stem. Values: 0 background, 255 unknown where the
         mask also holds 1, else foreground is everything that is not 0.
     target : str or Path
@@ -137,9 +137,10 @@ def evaluate(
 
 def _pairs(preds: Path, target: Path) -> list[tuple[str, Path, Path]]:
     if target.is_file():
-        if not preds.is_file():
-            raise MismatchError(f"the truth is one file, so the prediction must be one file, got {preds}")
-        return [(target.stem, preds, target)]
+        found = [preds] if preds.is_file() else sorted(preds.glob("*_mask.tif"))
+        if len(found) != 1:
+            raise MismatchError(f"the truth is one file, so one mask or one record is needed, {preds} has {len(found)}")
+        return [(target.stem, found[0], target)]
     if not target.is_dir() or not preds.is_dir():
         raise MismatchError(f"expected two masks or two folders of masks, got {preds} and {target}")
     truths = sorted(path for path in target.iterdir() if path.suffix.lower() in SUFFIXES)

@@ -13,6 +13,7 @@ from shapely import affinity
 from graven.errors import DataError, InputError, MismatchError
 from graven.io.gate import check_path
 from graven.io.gdalenv import load_rasterio
+from graven.io.ogrenv import load_pyogrio
 from graven.io.strictjson import read_json
 
 if TYPE_CHECKING:
@@ -166,10 +167,7 @@ def _from_geopackage(path: Path, raster: Raster) -> BaseGeometry:
     with path.open("rb") as stream:
         if stream.read(16) != b"SQLite format 3\0":
             raise DataError(f"{path.name}: not a GeoPackage, whatever its name says; save the region again")
-    load_rasterio()  # our settings must stand before the other GDAL is loaded
-    import pyogrio
-    import pyogrio.errors
-
+    pyogrio = load_pyogrio()
     try:
         meta, _, geometry, _ = pyogrio.raw.read(str(path), columns=[])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:

@@ -6,7 +6,8 @@ those of the paper; the choices that it leaves open are named in ``docs/methods/
 
 References
 ----------
-.. [1] The boundary-enhancement-with-Gaussian-loss paper on the 3D-Pitoti data set; see ``docs/methods/petroglyph.md``.
+.. [1] Bai, Liu, Zhou, Wang, Zhou, BEGL: boundary enhancement with Gaussian Loss for rock-art image segmentation,
+   Heritage Science 11:17, 2023, doi:10.1186/s40494-022-00857-5.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def procedural_source(
                 degradation=spec.degradation,
                 rock=spec.rock,
             )
-            return prepared(chain, raster_from_array(panel.image)), panel.mask & panel.valid, panel.valid
+            return _prepared(chain, raster_from_array(panel.image)), panel.mask & panel.valid, panel.valid
 
         return read
 
@@ -148,7 +148,7 @@ def labelled_source(items: Sequence[LabelledImage], *, chain: PrepareChain) -> I
             target, valid = item.read_target(size), raster.read_valid_padded()
             if item.read_valid is not None:
                 valid = valid & item.read_valid(size)
-            return prepared(chain, raster), target & valid, valid
+            return _prepared(chain, raster), target & valid, valid
 
         return read
 
@@ -156,6 +156,6 @@ def labelled_source(items: Sequence[LabelledImage], *, chain: PrepareChain) -> I
         yield item.name, item.group, reader(item)
 
 
-def prepared(chain: PrepareChain, raster: Raster) -> NDArray[np.uint8]:
+def _prepared(chain: PrepareChain, raster: Raster) -> NDArray[np.uint8]:
     """Prepare a whole raster; the steps work on bytes, so nothing is lost by keeping bytes."""
     return chain.view(raster).read().astype(np.uint8)

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from graven.errors import InputError
+from graven.metrics import BinaryCounts, binary_counts
 from graven.nets.gate import Gate
-from graven.train.scores import Counts, binary_scores, count, rank_score, recall_threshold
+from graven.train.scores import binary_scores, rank_score, recall_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,11 +127,12 @@ class SegmentTask:
         """Return true and false positives and negatives of each sample at threshold 0.5."""
         preds, target = probs >= 0.5, batch.target.cpu().numpy() > 0
         valid = batch.valid.cpu().numpy()
-        return np.stack([count(p, t, v).to_row() for p, t, v in zip(preds, target, valid, strict=True)])
+        counts = [binary_counts(p, t, v) for p, t, v in zip(preds, target, valid, strict=True)]
+        return np.array([(c.tp, c.fp, c.fn, c.tn) for c in counts], np.float64)
 
     def scores(self, rows: NDArray[np.float64]) -> dict[str, float]:
         """Return pooled and per-image scores."""
-        return binary_scores(Counts.from_row(row) for row in rows)
+        return binary_scores([BinaryCounts(*map(int, row)) for row in rows])
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,8 @@ class GateTask:
     r"""One probability per tile: that it holds at least a given share of foreground.
 
     The loss is the binary cross entropy of the tile's logit. Where the network shows its class activation map, the map
-    is taught as well: with *n* cells and :math:`z` their activation plus bias, :math:`z - \ln n` is the logit that a cell
-    alone would give the tile under soft-maximum pooling, and it is compared with whether the cell holds foreground.
+    is taught as well: with *n* cells and :math:`z` their activation plus bias, :math:`z - \ln n` is the logit that a
+    cell alone would give the tile under soft-maximum pooling; it is compared with whether the cell holds foreground.
 
     Attributes
     ----------
@@ -194,8 +196,7 @@ class GateTask:
     def scores(self, rows: NDArray[np.float64]) -> dict[str, float]:
         """Return scores at threshold 0.5, ``auc``, and ``skipped``: empty tiles left out at a recall of 0.99."""
         probs, labels = rows[:, 0], rows[:, 1] > 0
-        everything = np.ones(1, bool)
-        counts = [count(p[None] >= 0.5, t[None], everything) for p, t in zip(probs, labels, strict=True)]
+        counts = [binary_counts(p[None] >= 0.5, t[None]) for p, t in zip(probs, labels, strict=True)]
         skipped = probs[~labels] < recall_threshold(probs, labels, recall=0.99)
         return {
             **binary_scores(counts),

@@ -51,7 +51,7 @@ class Trace:
     polygons : tuple of tuple of Ring
         Parts of an area; in each part the first ring is the exterior, the others are holes. Empty for a line.
     lines : tuple of Ring
-        Centre-lines; empty for an area.
+        Centre-lines; for an area only where they were asked for.
     confidence : float, 0 to 1
         Mean probability inside the object.
     measures : dict of str to Measure
