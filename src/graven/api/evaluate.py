@@ -88,9 +88,9 @@ def evaluate(
     Parameters
     ----------
     preds : str or Path
-        A mask, a record that ``segment`` left, or a folder in which masks are found by the stem of each true mask: ``<stem>_mask.tif`` as ``segment``
-        writes it, anywhere below the folder, else a file of the same stem. Values: 0 background, 255 unknown where the
-        mask also holds 1, else foreground is everything that is not 0.
+        A mask, a record that ``segment`` left, or a folder in which masks are found by the stem of each true mask:
+        ``<stem>_mask.tif`` as ``segment`` writes it, anywhere below the folder, else a file of the same stem. Values:
+        0 background, 255 unknown where the mask also holds 1, else foreground is everything that is not 0.
     target : str or Path
         A true mask, or a folder of them.
     out : str or Path, optional
