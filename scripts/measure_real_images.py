@@ -2,10 +2,10 @@
 
     python scripts/measure_real_images.py --data ../shared/data [--per-set 40] [--pictures DIR]
 
-No set holds petroglyphs. Cuneiform signs are the nearest to worked marks that have a mask; cracks are *not* art, so
 No set holds petroglyphs. Cuneiform signs are the nearest to worked marks that have a mask; cracks are *not* art,
 so whatever is marked there is a false alarm. The pictures show photographs whose terms forbid passing them on: look at
 them, do not commit them.
+"""
 
 from __future__ import annotations
 

@@ -24,10 +24,17 @@ import numpy as np
 import torch
 
 from graven.errors import GravenError
+from graven.io.bundle import Bundle, read_bundle, write_bundle
 from graven.io.fs import write_text_atomic
+from graven.metrics import BinaryCounts, MatchCounts, binary_counts, boundary_counts, total
+from graven.predict.engines import load_engine
+from graven.predict.stream import Gate, predict_raster
 from graven.prepare.chain import PrepareChain
 from graven.synthetic.testsets import (
     GENERATOR_VERSION,
+    PETROGLYPH_TEST_ORDINARY,
+    PETROGLYPH_TEST_SEVERE,
+    PETROGLYPH_TEST_UNSEEN_ROCK,
     PETROGLYPH_VAL,
     TEST_PIXEL_SIZE_MM,
     TEST_SIZE_PX,
@@ -35,13 +42,25 @@ from graven.synthetic.testsets import (
     train_seeds,
 )
 from graven.train.checkpoint import load_tensors
+from graven.train.dataset import validation_tiles
+from graven.train.export import export_onnx
 from graven.train.panels import Panel, PanelStore, ReadPanel, band_statistics, write_store
 from graven.train.recipe import Recipe, read_recipe
 from graven.train.run import build_model, train
-from graven.types import PrepareStep, raster_from_array
+from graven.train.scores import binary_scores, rank_score, recall_threshold
+from graven.train.validate import predict_samples
+from graven.types import (
+    PETROGLYPH_CLASSES,
+    Engine,
+    ModelSpec,
+    Normalisation,
+    PrepareStep,
+    TileGrid,
+    raster_from_array,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -51,6 +70,12 @@ N_PANELS = 320
 N_CALIBRATION = 24
 SEVERE_EVERY = 4
 NAMES = {"gate": "petroglyph-gate", "segment": "petroglyph-segment"}
+BUNDLES = {"gate": "petroglyph-gate", "segment": "petroglyph"}
+THRESHOLDS = tuple(round(0.3 + 0.025 * i, 3) for i in range(17))
+GATE_STRIDE_PX = 128
+GATE_RECALL = 0.995
+MIN_SHARE = 0.001
+MIN_OBJECT_MM2 = 60.0
 
 
 def say(text: str) -> None:
@@ -163,6 +188,233 @@ def load_best(role: str, out: Path) -> tuple[Recipe, Standardised, dict[str, Any
     return recipe, model.eval(), facts
 
 
+def calibrate_segment(out: Path, stores: dict[str, PanelStore]) -> dict[str, Any]:
+    """Choose the threshold of best pooled F1 on validation panels, seen whole."""
+    _, model, facts = load_best("segment", out)
+    model = model.to(memory_format=torch.channels_last)
+    panels = [*stores["val"].open(), *stores["calibration"].open()]
+    tiles = [tile for panel in panels for tile in validation_tiles([panel], tile_px=TEST_SIZE_PX)]
+    counts: dict[float, list[BinaryCounts]] = {threshold: [] for threshold in THRESHOLDS}
+    for tile in tiles:
+        probs = predict_samples(model, [tile], batch_size=1)[0, 0]
+        for threshold, found in counts.items():
+            found.append(binary_counts(probs >= threshold, tile.target > 0, tile.valid))
+    table = {threshold: binary_scores(found) for threshold, found in counts.items()}
+    best = max(table, key=lambda threshold: table[threshold]["f1"])
+    say(f"segment: threshold {best} gives F1 {table[best]['f1']:.4f} on {len(tiles)} validation panels")
+    return {"step": facts["step"], "threshold": best, "f1_by_threshold": {str(t): v["f1"] for t, v in table.items()}}
+
+
+def calibrate_gate(out: Path, stores: dict[str, PanelStore]) -> dict[str, Any]:
+    """Choose the threshold that keeps the wanted share of the tiles with pecking."""
+    recipe, model, facts = load_best("gate", out)
+    model = model.to(memory_format=torch.channels_last)
+    min_share = recipe.loss.options["min_share"]
+    panels = [*stores["val"].open(), *stores["calibration"].open()]
+    probs: list[float] = []
+    shares: list[float] = []
+    for panel in panels:
+        tiles = validation_tiles([panel], tile_px=recipe.data.validation_tile_px, stride_px=GATE_STRIDE_PX)
+        probs += predict_samples(model, tiles, batch_size=4)[:, 0].tolist()
+        shares += [float(tile.target[tile.valid].mean()) for tile in tiles]
+    positive = np.array(shares) >= min_share
+    found = np.array(probs)
+    threshold = recall_threshold(found, positive, recall=GATE_RECALL)
+    kept = found >= threshold
+    result = {
+        "step": facts["step"],
+        "threshold": threshold,
+        "n_tiles": len(found),
+        "n_positive": int(positive.sum()),
+        "recall": float(kept[positive].mean()),
+        "pixel_recall": float((np.array(shares) * kept).sum() / np.sum(shares)),
+        "skipped_share_of_empty": float((~kept[~positive]).mean()),
+        "auc": rank_score(found, positive),
+    }
+    say(f"gate: {result}")
+    return result
+
+
+def write_model(role: str, out: Path, stores: dict[str, PanelStore], calibration: dict[str, Any]) -> Bundle:
+    """Export a network and write its bundle."""
+    recipe, model, facts = load_best(role, out)
+    content = json.loads((out / "normalisation.json").read_text(encoding="utf-8"))
+    panel = stores["val"].open()[0]
+    check = np.stack([panel.image[:, 256:384, 256:384], panel.image[:, 512:640, 384:512]])
+    bundles = out / "bundles"
+    bundles.mkdir(parents=True, exist_ok=True)
+    export = export_onnx(model, bundles / f"{BUNDLES[role]}.onnx", check_input=check)
+    spec = ModelSpec(
+        name=BUNDLES[role],
+        version="1.0",
+        method="petroglyph",
+        role="gate" if role == "gate" else "segment",
+        network=recipe.network.name,
+        network_options=recipe.network.options,
+        classes=PETROGLYPH_CLASSES,
+        bands=("red", "green", "blue"),
+        pixel_size_mm=recipe.data.pixel_size_mm,
+        tile_px=512,
+        overlap_px=128,
+        normalisation=Normalisation(tuple(content["mean"]), tuple(content["std"])),
+        prepare=(PrepareStep("rotation"), *(PrepareStep(step.name, step.options) for step in recipe.prepare)),
+        threshold=calibration["threshold"],
+        min_object_mm2=0.0 if role == "gate" else MIN_OBJECT_MM2,
+        companions={} if role == "gate" else {"gate": BUNDLES["gate"]},
+        sha256="",
+    )
+    result = json.loads((out / NAMES[role] / "result.json").read_text(encoding="utf-8"))
+    card = {
+        "training": {key: result[key] for key in ("steps", "best_step", "best_score", "elapsed_s", "images_per_s")},
+        "validation": facts["scores"],
+        "calibration": calibration,
+        "export": {
+            "bytes": export.n_bytes,
+            "opset": export.opset,
+            "graph_difference": export.graph_difference,
+            "half_difference": export.half_difference,
+        },
+        "data": {part: {"n_panels": len(store.entries), "sha256": store.sha256} for part, store in stores.items()},
+        "generator": GENERATOR_VERSION,
+        "recipe": recipe.name,
+    }
+    write_text_atomic(out / f"{BUNDLES[role]}.card.json", json.dumps(card, indent=1) + "\n")
+    bundle = write_bundle(
+        bundles / BUNDLES[role],
+        spec,
+        export.path,
+        card_text(spec, card),
+        check=(export.check_input, export.check_output),
+    )
+    export.path.unlink()
+    say(f"{role}: {bundle.path}, model.onnx {export.n_bytes} bytes, {card['export']}")
+    return bundle
+
+
+class Memory:
+    """Rows of one panel, kept in memory."""
+
+    def __init__(self) -> None:
+        self.parts: list[NDArray[np.uint8]] = []
+        self.states: list[str] = []
+
+    @property
+    def rows_done(self) -> int:
+        """Rows that were stored."""
+        return sum(part.shape[1] for part in self.parts)
+
+    def write_rows(self, row: int, probs: NDArray[np.uint8], *, state: str) -> None:
+        """Store rows of shape (K, n, W)."""
+        del row
+        self.parts.append(probs)
+        self.states.append(state)
+
+
+def evaluate(out: Path) -> dict[str, Any]:
+    """Measure the bundles on the frozen test sets, through the tiles, engine and blending that users get."""
+    segment, gate = (read_bundle(out / "bundles" / BUNDLES[role]) for role in ("segment", "gate"))
+    engine = load_engine(segment.model_path, n_threads=torch.get_num_threads())
+    screen = Gate(load_engine(gate.model_path, n_threads=torch.get_num_threads()), gate.spec.threshold)
+    sets = {
+        "ordinary": PETROGLYPH_TEST_ORDINARY,
+        "severe": PETROGLYPH_TEST_SEVERE,
+        "unseen rock": PETROGLYPH_TEST_UNSEEN_ROCK,
+    }
+    results = {name: evaluate_set(segment.spec, engine, screen, specs, name=name) for name, specs in sets.items()}
+    write_text_atomic(out / "test.json", json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def evaluate_set(
+    spec: ModelSpec, engine: Engine, gate: Gate, specs: Sequence[PanelSpec], *, name: str
+) -> dict[str, Any]:
+    """Score one test set, with and without the gate."""
+    chain = PrepareChain(tuple(step for step in spec.prepare if step.name != "rotation"), n_bands=len(spec.bands))
+    step = int(np.ceil(spec.threshold * 255))
+    counts: dict[str, list[BinaryCounts]] = {"gated": [], "ungated": []}
+    edges: dict[str, list[MatchCounts]] = {"gated": [], "ungated": []}
+    tiles = {"positive": 0, "positive_kept": 0, "empty": 0, "empty_skipped": 0}
+    for panel_spec in specs:
+        panel = panel_spec.make()
+        raster = raster_from_array(panel.image, valid=panel.valid)
+        grid = TileGrid(raster.height, raster.width, tile_px=spec.tile_px, overlap_px=spec.overlap_px)
+        prepared = chain.view(raster)
+        for kind, screen in (("gated", gate), ("ungated", None)):
+            sink = Memory()
+            summary = predict_raster(prepared, grid, engine, n_classes=1, sink=sink, gate=screen)
+            preds = np.concatenate(sink.parts, axis=1)[0] >= step
+            counts[kind].append(binary_counts(preds, panel.mask, panel.valid))
+            edges[kind].append(boundary_counts(preds, panel.mask, panel.valid, tolerance_px=2.0))
+            if screen is not None:
+                tally(tiles, grid, "".join(summary.states), panel.mask, panel.valid)
+    found = {
+        kind: {**binary_scores(counts[kind]), "boundary_f1_2px": total(edges[kind]).f1} for kind in ("gated", "ungated")
+    }
+    result = {
+        "n_panels": len(specs),
+        **found,
+        "gate": {
+            **tiles,
+            "recall": tiles["positive_kept"] / max(1, tiles["positive"]),
+            "skipped_share": tiles["empty_skipped"] / max(1, tiles["empty"]),
+        },
+    }
+    say(
+        f"{name}: gated F1 {found['gated']['f1']:.4f}, MIoU {found['gated']['miou']:.4f}, ungated {found['ungated']['f1']:.4f}"
+    )
+    return result
+
+
+def tally(
+    tiles: dict[str, int], grid: TileGrid, states: str, mask: NDArray[np.bool_], valid: NDArray[np.bool_]
+) -> None:
+    """Count what the gate did to tiles with and without pecking."""
+    places = [(row, col) for row in range(grid.n_rows) for col in range(grid.n_cols)]
+    for place, state in zip(places, states, strict=True):
+        if state == "i":
+            continue
+        window = grid.window(*place).intersection(grid.bounds).slices()
+        known = valid[window]
+        share = float((mask[window] & known).sum()) / max(1, int(known.sum()))
+        if share >= MIN_SHARE:
+            tiles["positive"] += 1
+            tiles["positive_kept"] += state == "p"
+        elif share == 0:
+            tiles["empty"] += 1
+            tiles["empty_skipped"] += state == "g"
+
+
+def card_text(spec: ModelSpec, card: dict[str, Any]) -> str:
+    """Write what was measured as a page."""
+    lines = [
+        f"# {spec.name} {spec.version}",
+        "",
+        f"{spec.network} ({spec.role}), trained on procedural rock panels of {spec.pixel_size_mm} mm per pixel "
+        f"({card['generator']}, {card['data']['train']['n_panels']} panels of {TEST_SIZE_PX} x {TEST_SIZE_PX} px), by "
+        f"`scripts/train_petroglyph.py` with the recipe `{card['recipe']}`.",
+        "",
+        f"Preparation: {', '.join(step.name for step in spec.prepare)}. Threshold {spec.threshold:.4g}, chosen on "
+        "validation panels.",
+        "",
+        "## Training",
+        "",
+        *(f"- {key}: {value:.6g}" for key, value in card["training"].items()),
+        "",
+        "## Validation, best weights",
+        "",
+        *(f"- {key}: {value:.4f}" for key, value in card["validation"].items()),
+        "",
+    ]
+    if "test" in card:
+        lines += ["## Frozen test sets", ""]
+        for name, scores in card["test"].items():
+            lines += [f"### {name} ({scores['n_panels']} panels)", ""]
+            for kind in ("gated", "ungated"):
+                lines += [f"{kind}:", "", *(f"- {key}: {value:.4f}" for key, value in scores[kind].items()), ""]
+            lines += ["gate:", "", *(f"- {key}: {value:.6g}" for key, value in scores["gate"].items()), ""]
+    return "\n".join(lines) + "\n"
+
+
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else None)
@@ -179,6 +431,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def measure(out: Path) -> None:
+    """Evaluate both bundles and put the result into their cards."""
+    results = evaluate(out)
+    for role in ("gate", "segment"):
+        bundle = read_bundle(out / "bundles" / BUNDLES[role])
+        path = out / f"{BUNDLES[role]}.card.json"
+        card = {**json.loads(path.read_text(encoding="utf-8")), "test": results}
+        write_text_atomic(path, json.dumps(card, indent=1) + "\n")
+        write_text_atomic(bundle.path / "MODEL_CARD.md", card_text(bundle.spec, card))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Do the job and give the exit code."""
     args = parse(arguments)
@@ -186,9 +449,15 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(args.threads)
     try:
         stores = build_cache(args.cache or args.out / "panels", read_recipe(NAMES["segment"]), n_panels=args.panels)
+        if args.evaluate:
+            measure(args.out)
+            return 0
         for role in ("gate", "segment"):
             if args.only in (None, role):
                 train_one(role, args, stores)
+        for role, calibrate in (("gate", calibrate_gate), ("segment", calibrate_segment)):
+            if args.only in (None, role):
+                write_model(role, args.out, stores, calibrate(args.out, stores))
     except GravenError as error:
         say(f"{type(error).__name__}: {error}")
         return error.exit_code

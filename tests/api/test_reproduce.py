@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -167,3 +168,10 @@ def test_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch) -> No
         "group_by": "x",
         "resume": True,
     }
+
+
+def test_rows_name_the_photograph_so_that_its_crops_are_drawn_together(whole: Path) -> None:
+    with (whole / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    # Names are <photograph>_<crop>[row,col], and the pattern of the study takes the letter.
+    assert all(row["panel"] == row["image"].partition("_")[0] for row in rows)

@@ -122,7 +122,7 @@ def test_scores_follow_from_the_stored_masks_and_the_truth(on_pairs: tuple[Path,
     source, folder = on_pairs
     data = folder_data(folder / "data", source, group_by=None, monitor=SILENT)
     run = folder / "runs" / "bce-s1"
-    patches = [(panel, patch) for panel, found in cut_test_panels(data, patch_px=32) for patch in found]
+    patches = [(entry.group, patch) for entry, found in cut_test_panels(data, patch_px=32) for patch in found]
     again = [
         score_patch(
             preds,

@@ -33,8 +33,12 @@ def test_a_window_inside_is_the_slice() -> None:
 
 
 @given(
-    height=st.integers(1, 9), width=st.integers(1, 9), row=st.integers(-12, 12), col=st.integers(-12, 12), size=st.integers(1, 20)
-)  # fmt: skip
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    row=st.integers(-12, 12),
+    col=st.integers(-12, 12),
+    size=st.integers(1, 20),
+)
 def test_beyond_the_border_a_window_is_numpys_reflection(
     height: int, width: int, row: int, col: int, size: int
 ) -> None:

@@ -20,7 +20,8 @@ from graven.io.folders import OutputFolder
 from graven.io.fs import write_text_atomic
 from graven.io.images import open_raster
 from graven.report import DemoCard, DemoPage, demo_page, evaluation_overlay, outline_overlay, overview
-from graven.report.format import format_share, format_value
+from graven.report.format import format_share
+from graven.report.units import format_measure
 from graven.types import PETROGLYPH_CLASSES
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def demo(*, out: str | Path = "graven-demo", monitor: Monitor = SILENT) -> Demon
         scores = evaluate(folder / "record" / f"{record.name}_mask.tif", truth, monitor=monitor)
         card = _card(folder, image, truth, made, record, scores, seconds)
         page = DemoPage(
-            date="",
+            date="in run.json",
             version=__version__,
             machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
             cards=(card,),
@@ -152,7 +153,7 @@ def _card(
         agreement=evaluation_overlay(found, true, photo=photo),
         facts=(
             ("figures", str(record.n_traces)),
-            ("pecked area", format_value(area.value, area.sigma, area.unit)),
+            ("pecked area", format_measure(area)),
             ("share of the panel", format_share(share.value, share.sigma)),
             ("tiles skipped by the gate", f"{record.n_skipped} of {record.n_tiles}"),
         ),

@@ -176,7 +176,7 @@ def folder_data(folder: Path, source: Path, *, group_by: str | None, monitor: Li
             split_pairs(source, group_by=group_by, val_share=VAL_SHARE, test_share=TEST_SHARE, seed=SPLIT_SEED),
             False,
         )
-        how = f"by photograph ({group_by or 'every image its own'}), seed {SPLIT_SEED}"
+        how = f"by photograph (`{group_by or 'every image its own'}`, seed {SPLIT_SEED})"
     empty = [side for side in ("train", "val", "test") if not split.get(side)]
     if empty:
         raise DataError(f"{source} has no images for {empty[0]}; a study needs train, val and test")

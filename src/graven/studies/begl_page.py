@@ -140,8 +140,9 @@ def _budget(protocol: Protocol, runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _data(origin: Mapping[str, Any], counts: Mapping[str, int]) -> str:
+    noun = "panels" if origin["kind"] == "procedural panels" else "images"
     sides = (
-        f"{counts['train']} panels for training ({counts['train_with_foreground']} with foreground), "
+        f"{counts['train']} {noun} for training ({counts['train_with_foreground']} with foreground), "
         f"{counts['val']} for validation, {counts['test']} for the test."
     )
     if origin["kind"] == "procedural panels":
@@ -149,7 +150,8 @@ def _data(origin: Mapping[str, Any], counts: Mapping[str, int]) -> str:
         kind = f"procedural panels of generator {origin['generator']}, {size}"
         return f"{kind}; {sides} The test seeds were frozen before anything was trained."
     leak = " Patches of one panel are in training and test, so all scores are too good." if origin["leaky"] else ""
-    return f"labelled images of `{origin['name']}`, split {origin['split']}; {sides}{leak}"
+    n_groups = " + ".join(str(len(origin["groups"][side])) for side in ("train", "val", "test"))
+    return f"labelled images of `{origin['name']}`, split {origin['split']} ({n_groups} groups); {sides}{leak}"
 
 
 def _test(results: Results, protocol: Protocol) -> str:
@@ -183,7 +185,7 @@ def _pairs(results: Results) -> list[str]:
     differences = [paired_difference(begl, results.kept(key)) for key in keys if key != "begl"]
     intro = (
         f"On the same patches, each averaged over seeds. The interval comes from drawing the {differences[0].n_panels} "
-        "test panels anew; it says how much depends on the choice of panels, not on the choice of seeds."
+        "test panels (or photographs) anew; it says how much depends on their choice, not on the choice of seeds."
     )
     return [intro, differences_table(differences, labels)]
 

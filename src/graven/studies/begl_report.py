@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from graven.studies.begl_data import StudyData
     from graven.studies.begl_protocol import Contender, Protocol
     from graven.studies.begl_scores import PatchScore
@@ -161,12 +163,12 @@ def write_report(
 def _baseline(data: StudyData, *, patch_px: int) -> list[PatchScore]:
     """Segment whole test panels without learning, and judge the same patches."""
     found: list[PatchScore] = []
-    for panel, patches in cut_test_panels(data, patch_px=patch_px):
-        original = data.originals.open([panel])[0]
+    for entry, patches in cut_test_panels(data, patch_px=patch_px):
+        original = data.originals.open([entry.name])[0]
         valid = None if original.valid is None else np.asarray(original.valid, bool)
         mask = clahe_otsu(np.asarray(original.image), valid=valid)
         guesses = validation_tiles(
-            [Panel(panel, panel, original.image, mask.astype(np.uint8), original.valid)], tile_px=patch_px
+            [Panel(entry.name, entry.group, original.image, mask.astype(np.uint8), original.valid)], tile_px=patch_px
         )
         found += [
             score_patch(
@@ -176,8 +178,8 @@ def _baseline(data: StudyData, *, patch_px: int) -> list[PatchScore]:
                 loss=BASELINE,
                 variant=False,
                 seed=0,
-                subset=data.sets[panel],
-                panel=panel,
+                subset=data.sets[entry.name],
+                panel=entry.group,
                 image=patch.origin,
             )
             for guess, patch in zip(guesses, patches, strict=True)
@@ -190,16 +192,18 @@ def _shown(
 ) -> list[Shown]:
     """Gather photograph, truth and the maps of the first seed for the patches of Figures 6 and 7."""
     entries = [entry for entry in results.contenders if not entry.is_variant]
-    maps = {entry.key: read_preds(folders[entry.key][0]) for entry in entries}
     places = {score.image: place for place, score in enumerate(read_scores(folders[entries[0].key][0] / "scores.csv"))}
-    panels = {score.image: score.panel for score in results.scores[entries[0].key]}
+    maps: dict[str, dict[str, NDArray[np.bool_]]] = {}
+    for entry in entries:
+        preds = read_preds(folders[entry.key][0])
+        maps[entry.label] = {image: preds[places[image]].copy() for image in chosen}
     shown = []
     for image, title in chosen.items():
-        original = data.originals.open([panels[image]])
+        original = data.originals.open([image.rpartition("[")[0]])
         patch = next(tile for tile in validation_tiles(original, tile_px=patch_px) if tile.origin == image)
         photo = np.ascontiguousarray(np.moveaxis(patch.image, 0, -1)).astype(np.uint8)
-        preds = {entry.label: maps[entry.key][places[image]] for entry in entries}
-        shown.append(Shown(title, photo, patch.target > 0, patch.valid, preds))
+        found = {label: by_image[image] for label, by_image in maps.items()}
+        shown.append(Shown(title, photo, patch.target > 0, patch.valid, found))
     return shown
 
 

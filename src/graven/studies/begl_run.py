@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from graven.studies.begl_scores import PatchScore
     from graven.studies.listener import Listener
     from graven.train.dataset import Sample
-    from graven.train.panels import Panel
+    from graven.train.panels import Panel, PanelEntry
     from graven.train.recipe import Recipe
 
 __all__ = ["do_run", "read_preds", "read_run", "cut_test_panels"]
@@ -206,7 +206,7 @@ def _judge(
     packed: list[NDArray[np.uint8]] = []
     n_panels = len(data.test.entries)
     with monitor.progress(f"testing {contender.label}, seed {recipe.run.seed}") as report:
-        for done, (panel, patches) in enumerate(cut_test_panels(data, patch_px=recipe.data.crop_px), start=1):
+        for done, (entry, patches) in enumerate(cut_test_panels(data, patch_px=recipe.data.crop_px), start=1):
             probs = predict_samples(model, patches, batch_size=recipe.data.validation_batch_size)
             for patch, prob in zip(patches, probs[:, 0], strict=True):
                 preds = prob >= 0.5
@@ -218,8 +218,8 @@ def _judge(
                         loss=contender.key,
                         variant=contender.is_variant,
                         seed=recipe.run.seed,
-                        subset=data.sets[panel],
-                        panel=panel,
+                        subset=data.sets[entry.name],
+                        panel=entry.group,
                         image=patch.origin,
                     )
                 )
@@ -228,7 +228,7 @@ def _judge(
     return scores, np.stack(packed)
 
 
-def cut_test_panels(data: StudyData, *, patch_px: int) -> Iterator[tuple[str, list[Sample]]]:
+def cut_test_panels(data: StudyData, *, patch_px: int) -> Iterator[tuple[PanelEntry, list[Sample]]]:
     """Cut the test panels into patches without overlap, as published.
 
     Parameters
@@ -240,11 +240,11 @@ def cut_test_panels(data: StudyData, *, patch_px: int) -> Iterator[tuple[str, li
 
     Yields
     ------
-    panel, patches : str, list of Sample
+    entry, patches : PanelEntry, list of Sample
         One panel at a time, so that memory stays small; patches without a valid pixel are left out.
     """
     for entry in data.test.entries:
-        yield entry.name, validation_tiles(data.test.open([entry.name]), tile_px=patch_px)
+        yield entry, validation_tiles(data.test.open([entry.name]), tile_px=patch_px)
 
 
 def read_run(folder: Path) -> dict[str, Any]:

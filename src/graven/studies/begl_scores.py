@@ -70,7 +70,7 @@ class PatchScore:
     subset : str
         ``ordinary``, ``severe`` or ``test``.
     panel, image : str
-        Where the patch was cut.
+        Group (panel or photograph) of the patch, and where it was cut: ``name[row,col]``.
     kept : bool
         Whether the filter of the paper, given the truth, would keep the patch: at least 0.1 % of its valid pixels are
         foreground, and at least 10 % of its pixels are valid.
