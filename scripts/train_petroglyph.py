@@ -139,7 +139,7 @@ def build_cache(cache: Path, recipe: Recipe, *, n_panels: int) -> dict[str, Pane
 def train_one(role: str, args: argparse.Namespace, stores: dict[str, PanelStore]) -> None:
     """Train one network, unless its result is there."""
     out = args.out / NAMES[role]
-    if (out / "result.json").is_file():
+    if (out / "result.json").is_file() and not args.allow_changed:
         say(f"{role}: {out / 'result.json'} is there, training skipped")
         return
     minutes = args.minutes_gate if role == "gate" else args.minutes_segment
@@ -161,6 +161,7 @@ def train_one(role: str, args: argparse.Namespace, stores: dict[str, PanelStore]
         std=std,
         data_sha256=stores["train"].sha256,
         resume=resume,
+        allow_changed=args.allow_changed,
         accelerator=args.device,
         say=say,
     )
@@ -359,9 +360,8 @@ def evaluate_set(
             "skipped_share": tiles["empty_skipped"] / max(1, tiles["empty"]),
         },
     }
-    say(
-        f"{name}: gated F1 {found['gated']['f1']:.4f}, MIoU {found['gated']['miou']:.4f}, ungated {found['ungated']['f1']:.4f}"
-    )
+    gated, ungated = found["gated"], found["ungated"]
+    say(f"{name}: F1 {gated['f1']:.4f}, MIoU {gated['miou']:.4f}; without the gate {ungated['f1']:.4f}")
     return result
 
 
@@ -386,25 +386,18 @@ def tally(
 
 def card_text(spec: ModelSpec, card: dict[str, Any]) -> str:
     """Write what was measured as a page."""
-    lines = [
-        f"# {spec.name} {spec.version}",
-        "",
-        f"{spec.network} ({spec.role}), trained on procedural rock panels of {spec.pixel_size_mm} mm per pixel "
-        f"({card['generator']}, {card['data']['train']['n_panels']} panels of {TEST_SIZE_PX} x {TEST_SIZE_PX} px), by "
-        f"`scripts/train_petroglyph.py` with the recipe `{card['recipe']}`.",
-        "",
-        f"Preparation: {', '.join(step.name for step in spec.prepare)}. Threshold {spec.threshold:.4g}, chosen on "
-        "validation panels.",
-        "",
-        "## Training",
-        "",
-        *(f"- {key}: {value:.6g}" for key, value in card["training"].items()),
-        "",
-        "## Validation, best weights",
-        "",
-        *(f"- {key}: {value:.4f}" for key, value in card["validation"].items()),
-        "",
-    ]
+    n_panels = card["data"]["train"]["n_panels"]
+    origin = (
+        f"{spec.network} ({spec.role}), trained on {n_panels} procedural rock panels of {TEST_SIZE_PX} x {TEST_SIZE_PX} px "
+        f"at {spec.pixel_size_mm} mm per pixel ({card['generator']}), by `scripts/train_petroglyph.py` with the recipe "
+        f"`{card['recipe']}`."
+    )
+    chain = ", ".join(step.name for step in spec.prepare)
+    lines = [f"# {spec.name} {spec.version}", "", origin, ""]
+    lines += [f"Preparation: {chain}. Threshold {spec.threshold:.4g}, chosen on validation panels.", ""]
+    lines += ["## Training", "", *(f"- {key}: {value:.6g}" for key, value in card["training"].items()), ""]
+    lines += ["## Validation, best weights", ""]
+    lines += [*(f"- {key}: {value:.4f}" for key, value in card["validation"].items()), ""]
     if "test" in card:
         lines += ["## Frozen test sets", ""]
         for name, scores in card["test"].items():
@@ -427,6 +420,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--threads", type=int, help="threads of torch")
     parser.add_argument("--resume", action="store_true", help="continue what was stopped")
+    parser.add_argument(
+        "--allow-changed", action="store_true", help="with --resume: go on with a finished run, say with more minutes"
+    )
     parser.add_argument("--evaluate", action="store_true", help="measure the bundles on the frozen test sets")
     return parser.parse_args(arguments)
 

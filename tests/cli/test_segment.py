@@ -167,10 +167,10 @@ def test_settings_can_come_from_a_file(graven: Callable, panel: Path, model: Pat
     (tmp_path / "run.yaml").write_text("only: mask\nmin-object: 2000\n", encoding="utf-8")
     facts = graven("segment", panel, "-m", model, "-o", "out", "--config", "run.yaml", "--json").lines()[-1]
     assert facts["n_traces"] == 0  # both figures are below 2000 mm²
-    (tmp_path / "run.yaml").write_text("treshold: 0.4\n", encoding="utf-8")
+    (tmp_path / "run.yaml").write_text("cutoff: 0.4\n", encoding="utf-8")
     refused = graven("segment", panel, "-m", model, "-o", "two", "--config", "run.yaml")
     assert refused.code == 1
-    assert "treshold" in refused.err
+    assert "cutoff" in refused.err
 
 
 def test_an_existing_folder_is_not_touched(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:

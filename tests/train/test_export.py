@@ -70,6 +70,8 @@ def test_the_file_keeps_to_the_contract(case: Case) -> None:
     assert [bool(axis.dim_value) for axis in image.type.tensor_type.shape.dim] == [False, True, False, False]
     assert output.type.tensor_type.shape.dim[1].dim_value == 1
     assert [(entry.domain, entry.version) for entry in proto.opset_import] == [("", OPSET)]
+    content = case.export.path.read_bytes()
+    assert b".py" not in content, "source paths of the machine that exported it"
     assert "BatchNormalization" not in {node.op_type for node in proto.graph.node}
 
 

@@ -14,7 +14,7 @@ from graven.api.monitor import SILENT, Monitor
 from graven.errors import DataError, MismatchError
 from graven.io.folders import OutputFolder
 from graven.io.fs import write_text_atomic
-from graven.io.images import open_raster
+from graven.io.masks import read_mask
 from graven.metrics import BinaryCounts, binary_counts, score_masks
 from graven.metrics.aggregate import total
 from graven.metrics.binary import accuracy, f1, iou, miou, precision, recall
@@ -28,7 +28,6 @@ from graven.report import (
     evaluation_rows,
 )
 from graven.report.overview import overview_factor, shrink_max
-from graven.types import NODATA
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +89,7 @@ def evaluate(
     preds : str or Path
         A mask, a record that ``segment`` left, or a folder in which masks are found by the stem of each true mask:
         ``<stem>_mask.tif`` as ``segment`` writes it, anywhere below the folder, else a file of the same stem. Values:
-        0 background, 255 unknown where the mask also holds 1, else foreground is everything that is not 0.
+        0 background, 1 foreground and 255 unknown in a class raster, 0 and 255 in a plain mask (`graven.io.masks`).
     target : str or Path
         A true mask, or a folder of them.
     out : str or Path, optional
@@ -162,24 +161,14 @@ def _prediction(folder: Path, stem: str) -> Path:
 
 
 def _read_pair(name: str, preds_path: Path, target_path: Path) -> _Pair:
-    preds, preds_valid = _read_mask(preds_path)
-    target, target_valid = _read_mask(target_path)
+    preds, preds_valid = read_mask(preds_path)
+    target, target_valid = read_mask(target_path)
     if preds.shape != target.shape:
         raise MismatchError(
             f"{preds_path.name} has {preds.shape[0]} x {preds.shape[1]} px, "
             f"{target_path.name} has {target.shape[0]} x {target.shape[1]}; they must be of one image"
         )
     return _Pair(name, preds, target, preds_valid & target_valid)
-
-
-def _read_mask(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    raster = open_raster(path, palette="index", hash_source=False)
-    values = raster.read()[0]
-    valid = raster.read_valid_padded()
-    is_class_raster = bool((values == 1).any()) or not valid.all()
-    if is_class_raster:
-        valid &= values != NODATA
-    return (values != 0) & valid, valid
 
 
 def _mean(rows: list[EvaluationRow]) -> dict[str, float]:

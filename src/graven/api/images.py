@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from graven.types import PixelSize, Raster
 
-__all__ = ["info", "open_image", "stated_pixel_size"]
+__all__ = ["crs_name", "info", "open_image", "stated_pixel_size"]
 
 
 def stated_pixel_size(*, scale: str | None, length: str | None) -> PixelSize | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["job_folder"]
 
 JOB = "job.json"
+HASHED_BYTES = 1 << 20
 
 
 @contextmanager
@@ -45,14 +47,13 @@ def job_folder(target: Path, *, command: str, resume: bool) -> Iterator[OutputFo
     Interrupted
         After Ctrl-C. Then, and after any error once work has begun, the folder is kept for a resume.
     """
-    if resume:
-        _take_up(target, command)
-    output = OutputFolder(target, resume=resume)
-    if resume:
-        _check(output.path / JOB, command)
-    else:
-        write_text_atomic(output.path / JOB, json.dumps({"command": command, "graven": __version__}) + "\n")
+    finished = _take_up(target, command) if resume else None
     try:
+        output = OutputFolder(target, resume=resume, resumable=True)
+        if resume:
+            _check(output.path / JOB, command)
+        else:
+            write_text_atomic(output.path / JOB, json.dumps({"command": command, "graven": __version__}) + "\n")
         with output:
             try:
                 yield output
@@ -61,15 +62,20 @@ def job_folder(target: Path, *, command: str, resume: bool) -> Iterator[OutputFo
             except (GravenError, MemoryError, OSError):
                 output.resumed |= _has_work(output.path)  # an OutputFolder removes the work of a run that failed anew
                 raise
-    finally:
-        (target / JOB).unlink(missing_ok=True)
+    except Interrupted:
+        raise
+    except Exception:
+        if finished is not None:
+            _put_back(target, finished)
+        raise
+    (target / JOB).unlink(missing_ok=True)
 
 
-def _take_up(target: Path, command: str) -> None:
-    """Turn a finished job back into work in progress."""
+def _take_up(target: Path, command: str) -> dict[str, str] | None:
+    """Turn a finished job back into work in progress, and give its content; None where there is no finished job."""
     partial = target.with_name(target.name + ".partial")
     if partial.exists() or not (target / COMPLETE_MARKER).is_file():
-        return
+        return None
     try:
         found = json.loads((target / COMPLETE_MARKER).read_text(encoding="utf-8")).get("command")
         if found != command:
@@ -77,10 +83,33 @@ def _take_up(target: Path, command: str) -> None:
         write_text_atomic(target / JOB, json.dumps({"command": command, "graven": __version__}) + "\n")
         write_text_atomic(target / PARTIAL_MARKER, json.dumps({"software": f"graven {__version__}"}) + "\n")
         target.rename(partial)
+        return _content(partial)
     except (OSError, ValueError, AttributeError) as error:
         if isinstance(error, UsageError):
             raise
         raise OutputError(f"{target} cannot be taken up again ({error}); choose another output name") from error
+
+
+def _put_back(target: Path, finished: dict[str, str]) -> None:
+    """Give a finished job its name again when the attempt to go on with it failed before it changed anything."""
+    partial = target.with_name(target.name + ".partial")
+    if target.exists() or not partial.is_dir() or _content(partial) != finished:
+        return
+    partial.rename(target)
+    for name in (JOB, PARTIAL_MARKER):
+        (target / name).unlink(missing_ok=True)
+
+
+def _content(folder: Path) -> dict[str, str]:
+    """Describe the files of a job: small ones by hash, large ones by size and time."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            facts = path.stat()
+            small = facts.st_size <= HASHED_BYTES
+            text = hashlib.sha256(path.read_bytes()).hexdigest() if small else f"{facts.st_size} {facts.st_mtime_ns}"
+            found[path.relative_to(folder).as_posix()] = text
+    return found
 
 
 def _check(path: Path, command: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ import numpy as np
 from graven._version import __version__
 from graven.api.images import stated_pixel_size
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import DataError, MismatchError
+from graven.errors import DataError, InputError, MismatchError
 from graven.io.folders import OutputFolder
 from graven.io.images import open_raster
+from graven.io.masks import Mask, open_mask
+from graven.io.scale import measurable_pixel_size
 from graven.measure.figures import trace_figures
 from graven.measure.totals import panel_totals
 from graven.methods.record import Scene, file_hashes, write_run, write_vectors
@@ -76,7 +79,8 @@ def measure(
     Parameters
     ----------
     mask : str or Path
-        Class raster: 0 background, 1 pecked, 255 unknown; a mask of 0 and 255 counts 255 as pecked.
+        Class raster: 0 background, 1 pecked, 255 unknown; a plain mask of 0 and 255 counts 255 as pecked
+        (`graven.io.masks`).
     prob : str or Path, optional
         Its probability raster; without it confidences are unknown and no uncertainty stems from the threshold.
     out : str or Path, optional
@@ -99,26 +103,34 @@ def measure(
     ------
     MismatchError
         If mask and probability differ in size.
+    InputError
+        If `min_object` is no area.
+    ScaleError
+        If a scale is needed to know sizes: coordinates in degrees or sheared pixels, and none is stated.
     DataError
         If a file is refused, or the mask holds other values.
     """
     started = datetime.now(UTC)
-    raster = open_raster(mask, pixel_size=stated_pixel_size(scale=scale, length=length), palette="index")
+    if not (math.isfinite(min_object) and min_object >= 0):
+        raise InputError(f"--min-object must be an area of at least 0, got {min_object}")
+    opened = open_mask(mask, pixel_size=stated_pixel_size(scale=scale, length=length), hash_source=True)
+    raster, threshold = opened.raster, _threshold(opened)
+    measurable_pixel_size(raster)
     read_prob = None if prob is None else _probability(Path(prob), raster)
-    foreground = _foreground(raster)
-    valid_px = sum(int(_valid(raster, window, foreground).sum()) for window in _bands(raster))
+    valid_px = sum(int(opened.read_valid(window).sum()) for window in _bands(raster))
     if valid_px == 0:
         raise DataError(f"{raster.name} has no pixel where anything is known; check that it is a class raster")
     target = Path(out) if out is not None else Path(f"{raster.name}-measures")
     with OutputFolder(target, overwrite=overwrite) as output:
         monitor.say(f"measuring {raster.name} …")
         traces = trace_figures(
-            lambda window: raster.read(window)[0] == foreground,
+            opened.read,
             read_prob,
             height=raster.height,
             width=raster.width,
             class_id=1,
             source=raster.source_sha256 or raster.name,
+            threshold=threshold,
             pixel_size=raster.pixel_size,
             min_area_px=min_object if raster.pixel_size is None else 0.0,
             min_area_mm2=0.0 if raster.pixel_size is None else min_object,
@@ -132,7 +144,11 @@ def measure(
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "input": {"name": Path(mask).name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
             "pixel_size": None if raster.pixel_size is None else asdict(raster.pixel_size),
-            "settings": {"prob": None if prob is None else Path(prob).name, "min_object": min_object},
+            "settings": {
+                "prob": None if prob is None else Path(prob).name,
+                "min_object": min_object,
+                "threshold": threshold,
+            },
             "n_traces": len(traces),
             "totals": {name: asdict(value) for name, value in totals.items()},
             "outputs": file_hashes(output.path),
@@ -146,20 +162,16 @@ def _bands(raster: Raster) -> Iterator[Window]:
         yield Window(row, 0, min(BAND_ROWS, raster.height - row), raster.width)
 
 
-def _foreground(raster: Raster) -> int:
-    """Decide which value is foreground: 1 in a class raster, 255 in a plain mask."""
-    found: set[int] = set()
-    for window in _bands(raster):
-        found.update(np.unique(raster.read(window)[0]).tolist())
-        if not found <= {0, 1, 255}:
-            odd = sorted(found - {0, 1, 255})[:5]
-            raise DataError(f"{raster.name} must hold 0, 1 and 255 only, found {odd}; it is no mask of one class")
-    return 1 if 1 in found else 255
-
-
-def _valid(raster: Raster, window: Window, foreground: int) -> NDArray[np.bool_]:
-    valid = raster.read_valid(window)
-    return valid & (raster.read(window)[0] != 255) if foreground == 1 else valid
+def _threshold(mask: Mask) -> float:
+    """Read where the probability was cut, from the tag that segment writes; 0.5 where nothing says it."""
+    text = mask.tags.get("GRAVEN_THRESHOLD", "0.5")
+    try:
+        threshold = float(text)
+    except ValueError:
+        threshold = math.nan
+    if not 0 < threshold < 1:
+        raise DataError(f"{mask.raster.name}: its tag GRAVEN_THRESHOLD must lie between 0 and 1, got {text!r}")
+    return threshold
 
 
 def _probability(path: Path, raster: Raster) -> Callable[[Window], NDArray[np.uint8]]:

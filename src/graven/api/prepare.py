@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from graven.types.dataset import LabelledImage
 
-__all__ = ["LAYOUTS", "Prepared", "prepare"]
+__all__ = ["LAYOUTS", "Patch", "Prepared", "prepare"]
 
 LAYOUTS: dict[str, Callable[[Path], list[LabelledImage]]] = {
     "pitoti": list_pitoti,

@@ -19,12 +19,14 @@ from graven.api.images import crs_name, open_image
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import UsageError
 from graven.io.bundle import read_bundle, read_companion
-from graven.io.folders import OutputFolder
+from graven.io.folders import PARTIAL_MARKER, OutputFolder
 from graven.io.fs import require_free_space, write_text_atomic
 from graven.io.geotiff import write_mask_cog, write_probability_cog
 from graven.methods import petroglyph
 from graven.methods.record import PARTS, Scene, file_hashes, write_run, write_vectors
 from graven.predict.engines import load_engine
+from graven.prepare.chain import PrepareChain
+from graven.prepare.rotation import MIN_PEAK_RATIO
 from graven.report import (
     GateSummary,
     MethodBox,
@@ -48,7 +50,8 @@ __all__ = ["Segmented", "segment"]
 
 WORK = ".work"
 BYTES_PER_PIXEL = 4
-MIN_PEAK_RATIO = 1.15
+REGION_LETTERS = 160
+REGION_FILES = (".geojson", ".json", ".gpkg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,22 +202,28 @@ def segment(
     if dry_run:
         return Segmented(target, raster.name, 0, {}, len(planned.grid), 0, planned.notes, dry_run=True)
     segmenter, screen = _load(bundle, settings, engine=engine)
+    if tile_px is not None:
+        for tracer in (segmenter, screen):
+            if tracer is not None:
+                petroglyph.probe_tile(tracer, tile_px)
     for note in planned.notes:
         monitor.say(note)
-    with OutputFolder(target, overwrite=overwrite, resume=resume) as output:
+    with OutputFolder(target, overwrite=overwrite, resume=resume, resumable=True) as output:
         work = output.path / WORK
         work.mkdir(exist_ok=True)
         if not resume:
-            require_free_space(work, BYTES_PER_PIXEL * raster.height * raster.width)
+            needed = BYTES_PER_PIXEL * raster.height * raster.width + planned.grid.height * planned.grid.width
+            require_free_space(work, needed)
         with monitor.progress(f"tracing {raster.name}") as report:
             record = petroglyph.trace(planned, segmenter, screen, work, resume=resume, progress=report)
         clock.lap("predict and trace")
-        run = _Run(record, segmenter, screen, Path(image).name, title or raster.name, settings)
+        run = _Run(record, segmenter, screen, Path(image).name, title or raster.name, settings, _region(roi))
+        _sweep(output.path)
         _write(output.path, run, only)
-        shutil.rmtree(work)
         clock.lap("write")
         files = file_hashes(output.path)
         write_run(output.path, _account(run, files, started=started, clock=clock, only=only, roi=roi))
+        shutil.rmtree(work)
     summary = record.summary
     return Segmented(
         path=target,
@@ -238,6 +247,7 @@ class _Run:
     file_name: str
     title: str
     settings: PetroglyphSettings
+    region: str | None
 
     @property
     def plan(self) -> PetroglyphPlan:
@@ -251,9 +261,14 @@ class _Run:
 
     @property
     def run_id(self) -> str:
-        """Hash of input, models and settings: the same run has the same id."""
+        """Hash of input, region, models and settings as resolved: the same run has the same id."""
         facts = {
             "input": self.raster.source_sha256,
+            "valid": self.record.valid_sha256,
+            "grid": asdict(self.plan.grid),
+            "threshold": self.plan.threshold,
+            "min_area_px": self.plan.min_area_px,
+            "matrix": self.plan.frame.matrix,
             "models": [self.segmenter.spec.sha256, self.gate.spec.sha256 if self.gate else None],
             "settings": asdict(self.settings),
             "pixel_size": None if self.raster.pixel_size is None else asdict(self.raster.pixel_size),
@@ -290,6 +305,7 @@ def _write(folder: Path, run: _Run, only: tuple[str, ...]) -> None:
     tags = {
         "GRAVEN_RUN_ID": run.run_id,
         "GRAVEN_SOURCE_SHA256": raster.source_sha256 or "",
+        "GRAVEN_THRESHOLD": repr(float(run.plan.threshold)),
         "GRAVEN_MODEL": f"{spec.name} {spec.version} {spec.sha256[:12]}",
     }
     frame: dict[str, Any] = {
@@ -325,6 +341,7 @@ def _report(run: _Run, files: tuple[OutputFile, ...]) -> SegmentReport:
     record, raster, spec = run.record, run.raster, run.segmenter.spec
     planned, size = run.plan, {"height": run.raster.height, "width": run.raster.width}
     rotation = planned.frame.rotation
+    needed = (PrepareChain.from_spec(spec).rotation or {}).get("min_peak_ratio", MIN_PEAK_RATIO)
     return SegmentReport(
         title=run.title,
         date="see run.json",
@@ -336,6 +353,7 @@ def _report(run: _Run, files: tuple[OutputFile, ...]) -> SegmentReport:
             pixel_size=raster.pixel_size,
             georeference=raster.georeference,
             crs_name=None if raster.georeference is None else crs_name(raster.georeference.crs_wkt),
+            region=run.region,
         ),
         classes=spec.classes,
         photo=_photo(raster),
@@ -361,11 +379,32 @@ def _report(run: _Run, files: tuple[OutputFile, ...]) -> SegmentReport:
         gate=None if run.gate is None else _gate_summary(run, run.gate),
         rotation=None
         if rotation is None
-        else RotationNote(rotation.skew_deg, rotation.peak_ratio, MIN_PEAK_RATIO, rotation.applied),
+        else RotationNote(rotation.skew_deg, rotation.peak_ratio, needed, rotation.applied),
         provenance=record.provenance,
         files=files,
         notes=planned.notes,
     )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what an interrupted run had already written, so that a resumed one leaves the same files."""
+    for entry in folder.iterdir():
+        if entry.name in (WORK, PARTIAL_MARKER):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _region(roi: str | None) -> str | None:
+    """Say in words to which polygon the work was limited."""
+    if roi is None:
+        return None
+    if Path(roi).suffix.lower() in REGION_FILES:
+        return f"the polygon in {Path(roi).name}"
+    words = " ".join(roi.split())
+    return words if len(words) <= REGION_LETTERS else f"{words[: REGION_LETTERS - 1]}…"
 
 
 def _photo(raster: Raster) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import typer
 from graven.cli.console import Console
 from graven.cli.options import Json
 
-__all__ = ["app"]
+__all__ = ["app", "export", "list_models", "show", "verify"]
 
 app = typer.Typer(help="List, show, verify and export model bundles.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -42,6 +42,8 @@ class OutputFolder:
         Replace a complete output of graven, and discard interrupted work. Anything else of that name is left alone.
     resume : bool
         Continue interrupted work, which must be there.
+    resumable : bool
+        Whether what is written can be continued later. Where it cannot, an interruption leaves nothing behind.
 
     Attributes
     ----------
@@ -62,7 +64,7 @@ class OutputFolder:
     Notes
     -----
     As a context manager: leaving the block completes the folder; `Interrupted` and ``KeyboardInterrupt`` keep
-    ``<out>.partial`` for a resume; any other error removes it, unless it was there before.
+    ``<out>.partial`` where it is `resumable`; any other error removes it, unless it was there before.
 
     Examples
     --------
@@ -75,8 +77,16 @@ class OutputFolder:
     ['out', 'run.json']
     """
 
-    def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> None:
+    def __init__(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+        resumable: bool = False,
+    ) -> None:
         self.target = Path(target).absolute()
+        self._overwrite, self._resumable = overwrite, resumable or resume
         self.path = self.target.with_name(self.target.name + ".partial")
         self._aside = self.target.with_name(f".graven-{self.target.name}.old")
         self._lock: int | None = None
@@ -99,7 +109,7 @@ class OutputFolder:
     ) -> None:
         if error is None:
             self.complete()
-        elif isinstance(error, (Interrupted, KeyboardInterrupt)) or self.resumed:
+        elif self.resumed or (self._resumable and isinstance(error, (Interrupted, KeyboardInterrupt))):
             self._unlock()
         else:
             self.discard()
@@ -109,11 +119,14 @@ class OutputFolder:
 
         Raises
         ------
+        UsageError
+            If something else has appeared under the final name meanwhile; it is left alone and the work is kept.
         DiskFull, OutputError
             If a step fails; what stood under the final name before is then still there.
         """
         try:
             seam.OPERATIONS.fsync(self.path)
+            self._check_again()
             if self.target.exists() and not any(self.target.iterdir()):
                 self.target.rmdir()
             if self.target.exists():
@@ -129,7 +142,7 @@ class OutputFolder:
             if self._aside.exists():
                 seam.remove_quietly(self._aside)
         except OSError as error:
-            if not self.resumed:
+            if not (self.resumed or self._resumable):
                 seam.remove_quietly(self.path)
             raise seam.as_resource_error(error, self.target) from error
         finally:
@@ -162,12 +175,26 @@ class OutputFolder:
         if not overwrite:
             raise UsageError(f"{self.target} exists; choose another output name or replace it with --overwrite")
 
+    def _check_again(self) -> None:
+        """Look at the final name once more: hours may have passed since the start."""
+        try:
+            self._check_target(overwrite=self._overwrite)
+        except UsageError as error:
+            raise UsageError(
+                f"{self.target} appeared during the run and is left alone; the finished work is kept in {self.path}, "
+                "give that folder a name of its own"
+            ) from error
+
     def _claim_partial(self, *, overwrite: bool, resume: bool) -> bool:
         exists = self.path.exists()
         if exists and not (self.path / PARTIAL_MARKER).is_file():
             raise UsageError(f"{self.path} exists and is not work of graven; choose another output name")
         if resume and not exists:
             raise UsageError(f"{self.path} does not exist, so there is nothing to resume; run without --resume")
+        if exists and not (resume or overwrite or self._resumable):
+            raise UsageError(
+                f"{self.path} holds unfinished work; choose another output name, or --overwrite discards it"
+            )
         if exists and not (resume or overwrite):
             raise UsageError(f"{self.path} holds interrupted work; use --resume to continue or --overwrite to drop it")
         if exists:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from graven.errors import DataError, MismatchError
-from graven.io.images import open_raster
-from graven.types.dataset import LabelledImage
+from graven.errors import DataError
+from graven.io.masks import read_mask
+from graven.types.dataset import LabelledImage, unique_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["list_mask_folders", "list_pitoti", "read_binary_mask"]
@@ -26,39 +26,28 @@ PITOTI_VALID = ".d_mask.png"
 
 
 def read_binary_mask(path: Path, *, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
-    """Read a mask that has two values, 0 and one other.
+    """Read the foreground of a mask.
 
     Parameters
     ----------
     path : Path
-        Raster; only its first band may differ from 0, or all bands are equal.
+        As in `graven.io.masks.open_mask`.
     size : tuple of int, optional
         ``(height, width)`` that it must have.
 
     Returns
     -------
     ndarray of shape (H, W), bool
-        True where the value is not 0.
+        True where a pixel is known to be foreground.
 
     Raises
     ------
     MismatchError
         If the size differs; both are shown.
     DataError
-        If there are more than two values: a photograph, a class raster or a lossy mask was given.
+        If it holds other values than a mask does: a photograph or a lossy mask was given.
     """
-    raster = open_raster(path, palette="index", hash_source=False)
-    if size is not None and (raster.height, raster.width) != size:
-        raise MismatchError(
-            f"{path.name} has {raster.height} x {raster.width} px, but its image has {size[0]} x {size[1]}"
-        )
-    pixels = raster.read()
-    values = np.unique(pixels[0])
-    if len(values) > 2 or (len(values) == 2 and values[0] != 0) or not (pixels == pixels[:1]).all():
-        raise DataError(
-            f"{path.name} must be a mask of 0 and one other value, found {len(values)} values up to {values[-1]}"
-        )
-    return np.asarray(pixels[0] != 0)
+    return read_mask(path, size=size)[0]
 
 
 def list_mask_folders(folder: Path) -> list[LabelledImage]:
@@ -90,7 +79,13 @@ def list_mask_folders(folder: Path) -> list[LabelledImage]:
     if not images:
         raise DataError(f"{folder} holds no images")
     return [
-        LabelledImage(name=stem, group=stem, image_path=images[stem], read_target=_reader(masks[stem]))
+        LabelledImage(
+            name=stem,
+            group=stem,
+            image_path=images[stem],
+            read_target=_reader(masks[stem]),
+            read_valid=_valid_reader(masks[stem]),
+        )
         for stem in sorted(images)
     ]
 
@@ -106,7 +101,8 @@ def list_pitoti(folder: Path) -> list[LabelledImage]:
     Returns
     -------
     list of LabelledImage
-        Sorted by name; each panel is its own group.
+        Sorted by path; each panel is its own group. A panel in a subfolder has the folders in its name, joined by
+        ``__``, so that names do not repeat.
 
     Raises
     ------
@@ -121,14 +117,19 @@ def list_pitoti(folder: Path) -> list[LabelledImage]:
     items = []
     truths = sorted(folder.rglob(f"*{PITOTI_TRUTH}"))
     for truth in truths:
-        name = truth.name.removesuffix(PITOTI_TRUTH)
-        valid = truth.with_name(name + PITOTI_VALID)
+        stem = truth.name.removesuffix(PITOTI_TRUTH)
+        name = unique_name(truth.with_name(stem), folder)
+        others = [other.name.removesuffix(PITOTI_TRUTH) for other in truths if other.parent == truth.parent]
+        longer = [other for other in others if other != stem and other.startswith(stem)]
+        valid = truth.with_name(stem + PITOTI_VALID)
         if not valid.is_file():
             raise DataError(f"the panel {name!r} has no valid mask; expected {valid.name} beside {truth.name}")
         images = [
             path
-            for path in sorted(truth.parent.glob(f"{name}[._-]*"))
-            if path.suffix.lower() in IMAGE_SUFFIXES and path not in (truth, valid)
+            for path in sorted(truth.parent.glob(f"{glob.escape(stem)}[._-]*"))
+            if path.suffix.lower() in IMAGE_SUFFIXES
+            and path not in (truth, valid)
+            and not any(path.name.startswith((f"{other}.", f"{other}_", f"{other}-")) for other in longer)
         ]
         if len(images) != 1:
             listed = ", ".join(path.name for path in images) or "none"
@@ -146,6 +147,13 @@ def list_pitoti(folder: Path) -> list[LabelledImage]:
 def _reader(path: Path) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
     def read(size: tuple[int, int]) -> NDArray[np.bool_]:
         return read_binary_mask(path, size=size)
+
+    return read
+
+
+def _valid_reader(path: Path) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
+    def read(size: tuple[int, int]) -> NDArray[np.bool_]:
+        return read_mask(path, size=size)[1]
 
     return read
 

@@ -12,7 +12,7 @@ from graven.types.raster import PixelSize
 if TYPE_CHECKING:
     from graven.types.raster import Raster
 
-__all__ = ["metric_pixel_size", "parse_length", "parse_scale"]
+__all__ = ["measurable_pixel_size", "metric_pixel_size", "parse_length", "parse_scale"]
 
 _MM_PER_UNIT = {"um": 1e-3, "µm": 1e-3, "μm": 1e-3, "mm": 1.0, "cm": 10.0, "dm": 100.0, "m": 1000.0}
 _NUMBER = r"([0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)"
@@ -134,11 +134,51 @@ def metric_pixel_size(raster: Raster) -> PixelSize:
             f"{raster.name}: no scale is known, so measures stay in pixels; "
             "state one with --scale 0.05mm/px or --length x1,y1:x2,y2=1200mm"
         )
-    if georeference is not None:
-        a, b, _, d, e, _ = georeference.affine
-        if abs(a * b + d * e) > _MAX_SHEAR * math.hypot(a, d) * math.hypot(b, e):
-            raise ScaleError(f"{raster.name}: its pixels are sheared, not rectangles; resample it to a plain grid")
+    if _is_sheared(raster):
+        raise ScaleError(f"{raster.name}: its pixels are sheared, not rectangles; resample it to a plain grid")
     return raster.pixel_size
+
+
+def measurable_pixel_size(raster: Raster) -> PixelSize | None:
+    """Give the pixel size in which a raster may be measured, or None where measures stay in pixels.
+
+    Parameters
+    ----------
+    raster : Raster
+        From `graven.io.images.open_raster`.
+
+    Returns
+    -------
+    PixelSize or None
+        A scale that a person stated holds whatever the frame; one that follows from the affine does not where pixels
+        are sheared.
+
+    Raises
+    ------
+    ScaleError
+        If coordinates are in degrees and no scale is known, or the scale stems from a sheared affine.
+    """
+    size, georeference = raster.pixel_size, raster.georeference
+    if georeference is None or (size is not None and size.source != "geotransform"):
+        return size
+    if georeference.frame == "geographic" and size is None:
+        raise ScaleError(
+            f"{raster.name}: coordinates are in degrees, in which nothing can be measured; reproject it to a metric "
+            "system, for example UTM, or state a scale with --scale 0.05mm/px"
+        )
+    if size is not None and _is_sheared(raster):
+        raise ScaleError(
+            f"{raster.name}: its pixels are sheared, not rectangles; resample it to a plain grid, or state a scale "
+            "with --scale 0.05mm/px"
+        )
+    return size
+
+
+def _is_sheared(raster: Raster) -> bool:
+    if raster.georeference is None:
+        return False
+    a, b, _, d, e, _ = raster.georeference.affine
+    return abs(a * b + d * e) > _MAX_SHEAR * math.hypot(a, d) * math.hypot(b, e)
 
 
 def _hint(compact: str) -> str:

@@ -35,8 +35,10 @@ class TiffSource:
     ----------
     n_bands, dtype
         Of what `read_pixels` gives.
-    georeference, pixel_size
+    georeference, pixel_size, nodata
         What the file says; None where it says nothing.
+    tags : dict of str to str
+        Its own tags.
 
     Raises
     ------
@@ -63,15 +65,15 @@ class TiffSource:
         alpha = [i for i, meaning in enumerate(dataset.colorinterp, start=1) if meaning.name == "alpha"]
         self._alpha = alpha[0] if alpha and dataset.count > 1 else None
         self._bands = [i for i in range(1, dataset.count + 1) if i != self._alpha]
-        self._nodata = dataset.nodata
+        self.nodata: float | None = dataset.nodata
         mask_flags = {flag.name for flag in dataset.mask_flag_enums[0]}
         self._has_mask = "per_dataset" in mask_flags and "alpha" not in mask_flags
         self._colors = _read_colors(dataset) if header.color == "palette" and palette == "rgb" else None
         self._stretch = 255 // ((1 << header.bits) - 1) if header.bits < 8 and header.color == "grey" else 1
-        tags = dataset.tags()
+        self.tags: dict[str, str] = dict(dataset.tags())
         affine: Affine6 = tuple(float(value) for value in dataset.transform[:6])  # type: ignore[assignment]  # 6 values
-        self.georeference = georeference_of(dataset.crs, affine, tags)
-        self.pixel_size = tagged_pixel_size(tags, header.path)
+        self.georeference = georeference_of(dataset.crs, affine, self.tags)
+        self.pixel_size = tagged_pixel_size(self.tags, header.path)
         self.n_bands = 3 if self._colors is not None else len(self._bands)
         self.dtype: np.dtype[Any] = np.dtype(np.uint8) if self._colors is not None else header.dtype
 
@@ -89,11 +91,11 @@ class TiffSource:
     def read_valid(self, window: Window) -> NDArray[np.bool_]:
         """Read where a stored window is known."""
         valid = np.ones((window.height, window.width), bool)
-        needs_pixels = self._nodata is not None or self.dtype.kind == "f"
+        needs_pixels = self.nodata is not None or self.dtype.kind == "f"
         if needs_pixels:
             stored = self._read(self._bands, window)
-            if self._nodata is not None and not np.isnan(self._nodata):
-                valid &= (stored != self._nodata).any(axis=0)
+            if self.nodata is not None and not np.isnan(self.nodata):
+                valid &= (stored != self.nodata).any(axis=0)
             if stored.dtype.kind == "f":
                 valid &= np.isfinite(stored).all(axis=0)
         if self._alpha is not None:

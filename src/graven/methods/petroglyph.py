@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graven.errors import DataError, InputError, MismatchError
+from graven._version import __version__
+from graven.errors import DataError, DefectError, InputError, MismatchError, UsageError
 from graven.io.rowstore import RowStore
 from graven.measure.components import find_components, read_runs
 from graven.measure.figures import trace_figures
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from graven.types import Engine, Measure, ModelSpec, Raster, Trace
 
-__all__ = ["PetroglyphPlan", "PetroglyphRecord", "PetroglyphSettings", "Tracer", "plan", "trace"]
+__all__ = ["PetroglyphPlan", "PetroglyphRecord", "PetroglyphSettings", "Tracer", "plan", "probe_tile", "trace"]
 
 BAND_ROWS = 1024
 
@@ -154,6 +155,7 @@ class PetroglyphRecord:
     totals: dict[str, Measure]
     summary: PredictSummary
     provenance: Provenance
+    valid_sha256: str
 
     def mask_blocks(self) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
         """Yield the class raster in bands."""
@@ -221,6 +223,39 @@ def plan(raster: Raster, spec: ModelSpec, settings: PetroglyphSettings) -> Petro
     )
 
 
+def probe_tile(tracer: Tracer, tile_px: int) -> None:
+    """Try a tile size that a person has chosen before anything is started: not every network takes every size.
+
+    Parameters
+    ----------
+    tracer : Tracer
+        The network.
+    tile_px : int
+        Side of its input.
+
+    Raises
+    ------
+    UsageError
+        If the network cannot take it; the message names its own size.
+    OutOfMemory
+        If there is too little memory for one tile.
+    """
+    spec = tracer.spec
+    try:
+        answer = tracer.engine(np.zeros((1, len(spec.bands), tile_px, tile_px), np.float32))
+    except DefectError as error:
+        raise _unfit(spec, tile_px) from error
+    if spec.role == "segment" and answer.shape[2:] != (tile_px, tile_px):
+        raise _unfit(spec, tile_px)
+
+
+def _unfit(spec: ModelSpec, tile_px: int) -> UsageError:
+    return UsageError(
+        f"the network {spec.name!r} cannot take tiles of {tile_px} px; its own are {spec.tile_px} px, choose these or a "
+        "multiple of 32"
+    )
+
+
 def trace(
     planned: PetroglyphPlan,
     segmenter: Tracer,
@@ -260,7 +295,8 @@ def trace(
         If no pixel is valid or the network answers nonsense.
     """
     raster = planned.raster
-    key = _key(planned, segmenter, gate)
+    valid_sha256 = _valid_sha256(raster)
+    key = _key(planned, segmenter, gate, valid_sha256)
     probs, summary = _predict(planned, segmenter, gate, work, key=key, resume=resume, progress=progress)
     prob = _on_input_grid(planned, probs, work, key=key, resume=resume)
     valid_px = sum(int(raster.read_valid(window).sum()) for window in _bands(raster))
@@ -287,7 +323,7 @@ def trace(
     )
     totals = panel_totals(traces, valid_px=valid_px, pixel_size=raster.pixel_size)
     provenance = _provenance(planned, segmenter, gate)
-    return PetroglyphRecord(planned, prob, read_mask, tuple(traces), totals, summary, provenance)
+    return PetroglyphRecord(planned, prob, read_mask, tuple(traces), totals, summary, provenance, valid_sha256)
 
 
 def _predict(
@@ -347,18 +383,29 @@ def _min_area_px(raster: Raster, spec: ModelSpec, min_object: float | None) -> f
     return spec.min_object_mm2 / (spec.pixel_size_mm or 1.0) ** 2
 
 
-def _key(planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None) -> str:
+def _valid_sha256(raster: Raster) -> str:
+    """Hash which pixels are valid: alpha, nodata and the region of interest."""
+    digest = hashlib.sha256()
+    for window in _bands(raster):
+        digest.update(np.packbits(raster.read_valid(window)).tobytes())
+    return digest.hexdigest()
+
+
+def _key(planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None, valid_sha256: str) -> str:
     """Hash everything on which the stored rows depend."""
+
+    def model(tracer: Tracer) -> dict[str, Any]:
+        engine = tracer.engine
+        return {"spec": asdict(tracer.spec), "engine": [engine.name, getattr(engine, "version", None)]}
+
     facts = {
         "input": planned.raster.source_sha256 or planned.raster.name,
         "grid": asdict(planned.grid),
         "matrix": planned.frame.matrix,
-        "segmenter": segmenter.spec.sha256,
-        "engine": segmenter.engine.name,
-        "gate": None if gate is None else [gate.spec.sha256, gate.spec.threshold],
-        "valid": hashlib.sha256(
-            b"".join(np.packbits(planned.raster.read_valid(window)).tobytes() for window in _bands(planned.raster))
-        ).hexdigest(),
+        "graven": __version__,
+        "segmenter": model(segmenter),
+        "gate": None if gate is None else model(gate),
+        "valid": valid_sha256,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -37,6 +37,8 @@ class OpenVinoEngine:
     ----------
     name : str
         ``"openvino"``.
+    version : str
+        Release of OpenVINO, on which the last bits of an answer depend.
     reason : str
         What was chosen and why, for log and report.
 
@@ -57,6 +59,7 @@ class OpenVinoEngine:
             raise MissingExtra(
                 "prediction needs OpenVINO, which is not installed; run: pip install openvino"
             ) from error
+        self.version: str = openvino.__version__
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": "1"}
         if n_threads is not None:
             options["INFERENCE_NUM_THREADS"] = str(n_threads)

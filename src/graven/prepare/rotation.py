@@ -31,6 +31,9 @@ __all__ = [
     "spectrum_angle_deg",
 ]
 
+MIN_PEAK_RATIO = 1.15
+"""Least ratio of peak to median of the spectrum at which a direction is believed."""
+
 STEP_DEG = 0.1
 BAND = (0.02, 0.45)
 MIN_SIDE_PX = 64
@@ -126,7 +129,7 @@ def ray_energy(grey: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def skew_of_grey(
-    grey: NDArray[np.float32], *, min_peak_ratio: float = 1.15, min_skew_deg: float = 0.2
+    grey: NDArray[np.float32], *, min_peak_ratio: float = MIN_PEAK_RATIO, min_skew_deg: float = 0.2
 ) -> RotationEstimate:
     """Estimate the skew of a grey image.
 
@@ -185,7 +188,7 @@ def skew_of_grey(
 
 
 def estimate_rotation(
-    raster: Raster, *, max_side_px: int = 1024, min_peak_ratio: float = 1.15, min_skew_deg: float = 0.2
+    raster: Raster, *, max_side_px: int = 1024, min_peak_ratio: float = MIN_PEAK_RATIO, min_skew_deg: float = 0.2
 ) -> RotationEstimate:
     """Estimate the skew of a raster from a small overview.
 

@@ -135,6 +135,7 @@ def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint
         _round_weights(folded)
     expected = probabilities(folded, pixels)
     proto = onnx.load_from_string(_trace(folded, torch.from_numpy(pixels)))
+    _strip_remarks(proto)
     if half:
         proto = halve_weights(proto)
     onnx.checker.check_model(proto)
@@ -229,6 +230,14 @@ def halve_weights(proto: Any) -> Any:
     del graph.node[:]
     graph.node.extend([*casts, *nodes])
     return halved
+
+
+def _strip_remarks(proto: Any) -> None:
+    """Remove what the exporter notes on every node: source lines and paths of the machine it ran on."""
+    graph = proto.graph
+    for part in (proto, graph, *graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
 
 
 @torch.no_grad()

@@ -194,7 +194,7 @@ def rate_at(name: str, step: float, *, lr: float, total: float, options: dict[st
     total : float, > 0
         Length of the run in the same unit as `step`; schedules without an end ignore it.
     options : dict
-        Further options of the schedule.
+        Further options of the schedule; a ``total`` among them takes the place of the length of the run.
 
     Returns
     -------
@@ -215,5 +215,5 @@ def rate_at(name: str, step: float, *, lr: float, total: float, options: dict[st
         raise InputError(f"unknown schedule {name!r}; choose one of {', '.join(SCHEDULES)}")
     arguments = dict(options)
     if name in _NEEDS_TOTAL:
-        arguments["total"] = total
+        arguments.setdefault("total", total)
     return float(SCHEDULES[name](step, lr=lr, **arguments))

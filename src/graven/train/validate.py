@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from graven.train.dataset import Sample
 
-__all__ = ["Look", "predict_samples", "validate"]
+__all__ = ["Look", "predict_samples", "to_device", "validate"]
 
 SHOWN = 6
 

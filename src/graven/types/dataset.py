@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LabelledImage"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["LabelledImage", "unique_name"]
 
 ReadMask = Callable[[tuple[int, int]], NDArray[np.bool_]]
 
@@ -37,3 +40,27 @@ class LabelledImage:
     image_path: Path
     read_target: ReadMask
     read_valid: ReadMask | None = None
+
+
+def unique_name(path: Path, folder: Path) -> str:
+    """Name an image by where it lies in its data set.
+
+    Parameters
+    ----------
+    path : Path
+        The image without its suffix.
+    folder : Path
+        Folder of the data set.
+
+    Returns
+    -------
+    str
+        The relative path, its parts joined by ``__``; the bare name of what lies outside the folder.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> unique_name(Path("set/rock 4/a"), Path("set"))
+    'rock 4__a'
+    """
+    return "__".join(path.relative_to(folder).parts) if path.is_relative_to(folder) else path.name

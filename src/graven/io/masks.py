@@ -1,0 +1,146 @@
+"""Masks: which value means what in a raster of 0, 1 and 255, decided in one place.
+
+A class raster has 0 for background, 1 for the class and 255 where nothing is known; a plain mask has 0 and 255. A
+raster counts as a class raster where graven wrote it as one, where its nodata value is 255, or where a 1 occurs. Only
+valid pixels speak: what alpha, nodata or an internal mask excludes may hold any value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graven.errors import DataError, MismatchError
+from graven.io.gate import inspect
+from graven.io.images import open_raster
+from graven.io.tiffsource import TiffSource
+from graven.types.labels import NODATA
+from graven.types.window import Window
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from graven.types.raster import PixelSize, Raster
+
+__all__ = ["Mask", "open_mask", "read_mask"]
+
+BAND_ROWS = 1024
+_VALUES = {0, 1, 255}
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A mask of one class that is read window by window.
+
+    Attributes
+    ----------
+    raster : Raster
+        As stored.
+    foreground : {1, 255}
+        Value of the class.
+    tags : mapping of str to str
+        Tags of a TIFF; empty otherwise.
+    """
+
+    raster: Raster
+    foreground: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, window: Window) -> NDArray[np.bool_]:
+        """Read where a window is known to be foreground, shape (h, w)."""
+        return np.asarray((self.raster.read(window)[0] == self.foreground) & self.raster.read_valid_padded(window))
+
+    def read_valid(self, window: Window) -> NDArray[np.bool_]:
+        """Read where a window is known, shape (h, w)."""
+        valid = self.raster.read_valid_padded(window)
+        return valid if self.foreground == NODATA else valid & (self.raster.read(window)[0] != NODATA)
+
+
+def open_mask(path: str | os.PathLike[str], *, pixel_size: PixelSize | None = None, hash_source: bool = False) -> Mask:
+    """Open a mask and decide which value is foreground; reads every pixel once.
+
+    Parameters
+    ----------
+    path : path
+        Class raster or plain mask.
+    pixel_size, hash_source
+        As in `graven.io.images.open_raster`.
+
+    Returns
+    -------
+    Mask
+        With its reader.
+
+    Raises
+    ------
+    DataError
+        If a valid pixel is neither 0, 1 nor 255, bands differ, or graven wrote the file as something else: a
+        photograph, a probability or a raster of several classes was given.
+    FormatRefused, ImageDamaged, ImageTooLarge, ScaleError
+        As `graven.io.images.open_raster`.
+    """
+    raster = open_raster(path, pixel_size=pixel_size, palette="index", hash_source=hash_source)
+    header = inspect(path)
+    source = TiffSource(header, palette="index") if header.format == "tiff" else None
+    tags = {} if source is None else source.tags
+    content = tags.get("GRAVEN_CONTENT", "classes")
+    name = Path(path).name
+    if content != "classes":
+        raise DataError(f"{name} is a raster of kind {content!r}, not a mask; give the file that ends in _mask.tif")
+    found: set[float] = set()
+    for window in _bands(raster):
+        pixels, valid = raster.read(window), raster.read_valid(window)
+        found.update(np.unique(pixels[0][valid]).tolist())
+        if not found <= _VALUES:
+            odd = ", ".join(f"{value:g}" for value in sorted(found - _VALUES)[:3])
+            raise DataError(f"{name} must hold 0, 1 and 255 only, found {odd}; it is no mask of one class")
+        if any((band != pixels[0])[valid].any() for band in pixels[1:]):
+            raise DataError(f"{name} has {raster.n_bands} bands that differ; a mask has one value per pixel")
+    stated = "GRAVEN_CONTENT" in tags or (source is not None and source.nodata == NODATA)
+    return Mask(raster, 1 if stated or 1 in found else NODATA, tags)
+
+
+def read_mask(
+    path: str | os.PathLike[str], *, size: tuple[int, int] | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Read a whole mask.
+
+    Parameters
+    ----------
+    path : path
+        As in `open_mask`.
+    size : tuple of int, optional
+        ``(height, width)`` that it must have.
+
+    Returns
+    -------
+    mask : ndarray of shape (H, W), bool
+        True where a pixel is known to be foreground.
+    valid : ndarray of shape (H, W), bool
+        True where a pixel is known.
+
+    Raises
+    ------
+    MismatchError
+        If the size differs; both are shown.
+    DataError
+        As in `open_mask`.
+    """
+    mask = open_mask(path)
+    raster = mask.raster
+    if size is not None and (raster.height, raster.width) != size:
+        raise MismatchError(
+            f"{Path(path).name} has {raster.height} x {raster.width} px, but its image has {size[0]} x {size[1]}"
+        )
+    return mask.read(raster.bounds), mask.read_valid(raster.bounds)
+
+
+def _bands(raster: Raster) -> Iterator[Window]:
+    for row in range(0, raster.height, BAND_ROWS):
+        yield Window(row, 0, min(BAND_ROWS, raster.height - row), raster.width)
