@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from graven.errors import GravenError
+from graven.errors import GravenError, UsageError
 from graven.io.bundle import Bundle, read_bundle, write_bundle
 from graven.io.fs import write_text_atomic
 from graven.metrics import BinaryCounts, MatchCounts, binary_counts, boundary_counts, total
@@ -70,6 +70,7 @@ N_PANELS = 320
 N_CALIBRATION = 24
 SEVERE_EVERY = 4
 NAMES = {"gate": "petroglyph-gate", "segment": "petroglyph-segment"}
+PHASES = {"gate": ("petroglyph-gate", "petroglyph-gate-wide"), "segment": ("petroglyph-segment", "petroglyph-segment-wide")}
 BUNDLES = {"gate": "petroglyph-gate", "segment": "petroglyph"}
 THRESHOLDS = tuple(round(0.3 + 0.025 * i, 3) for i in range(17))
 GATE_STRIDE_PX = 128
@@ -136,36 +137,53 @@ def build_cache(cache: Path, recipe: Recipe, *, n_panels: int) -> dict[str, Pane
     return stores
 
 
+def phases(role: str, minutes: float | None) -> list[Recipe]:
+    """Read the recipes of a network; with another end all their times are scaled alike."""
+    recipes = [read_recipe(name) for name in PHASES[role]]
+    end = recipes[-1].run.max_minutes
+    if minutes is None or end is None:
+        return recipes
+    factor = minutes / end
+    scaled = []
+    for recipe in recipes:
+        run = dataclasses.replace(recipe.run, max_minutes=factor * (recipe.run.max_minutes or end))
+        options = {name: factor * value for name, value in recipe.schedule.options.items()}
+        schedule = dataclasses.replace(recipe.schedule, options=options)
+        scaled.append(dataclasses.replace(recipe, run=run, schedule=schedule))
+    return scaled
+
+
 def train_one(role: str, args: argparse.Namespace, stores: dict[str, PanelStore]) -> None:
-    """Train one network, unless its result is there."""
+    """Train one network through its phases; what is finished is skipped."""
     out = args.out / NAMES[role]
-    if (out / "result.json").is_file() and not args.allow_changed:
-        say(f"{role}: {out / 'result.json'} is there, training skipped")
-        return
-    minutes = args.minutes_gate if role == "gate" else args.minutes_segment
-    recipe = read_recipe(NAMES[role])
-    if minutes is not None:
-        recipe = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, max_minutes=minutes))
     panels, val = stores["train"].open(), stores["val"].open()
     if role == "gate":
         val = (*val, *stores["calibration"].open())
     mean, std = statistics(args.out, panels)
-    began = out / "checkpoints"
-    resume = args.resume and began.is_dir() and any(began.iterdir())
-    _, result = train(
-        recipe,
-        panels,
-        val,
-        out,
-        mean=mean,
-        std=std,
-        data_sha256=stores["train"].sha256,
-        resume=resume,
-        allow_changed=args.allow_changed,
-        accelerator=args.device,
-        say=say,
-    )
-    say(f"{role}: {result}")
+    for index, recipe in enumerate(phases(role, args.minutes_gate if role == "gate" else args.minutes_segment)):
+        done = out / f"phase_{index + 1}.json"
+        if done.is_file():
+            say(f"{recipe.name}: {done} is there, training skipped")
+            continue
+        began = out / "checkpoints"
+        unfinished = began.is_dir() and any(began.iterdir())
+        if unfinished and not index and not args.resume:
+            raise UsageError(f"{out} holds an unfinished training; give --resume, or another folder")
+        _, result = train(
+            recipe,
+            panels,
+            val,
+            out,
+            mean=mean,
+            std=std,
+            data_sha256=stores["train"].sha256,
+            resume=unfinished,
+            allow_changed=index > 0,
+            accelerator=args.device,
+            say=say,
+        )
+        say(f"{recipe.name}: {result}")
+        (out / "result.json").replace(done)
 
 
 def statistics(out: Path, panels: Iterable[Panel]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -264,7 +282,7 @@ def write_model(role: str, out: Path, stores: dict[str, PanelStore], calibration
         companions={} if role == "gate" else {"gate": BUNDLES["gate"]},
         sha256="",
     )
-    result = json.loads((out / NAMES[role] / "result.json").read_text(encoding="utf-8"))
+    result = json.loads((out / NAMES[role] / f"phase_{len(PHASES[role])}.json").read_text(encoding="utf-8"))
     card = {
         "training": {key: result[key] for key in ("steps", "best_step", "best_score", "elapsed_s", "images_per_s")},
         "validation": facts["scores"],
@@ -277,7 +295,7 @@ def write_model(role: str, out: Path, stores: dict[str, PanelStore], calibration
         },
         "data": {part: {"n_panels": len(store.entries), "sha256": store.sha256} for part, store in stores.items()},
         "generator": GENERATOR_VERSION,
-        "recipe": recipe.name,
+        "recipes": PHASES[role],
     }
     write_text_atomic(out / f"{BUNDLES[role]}.card.json", json.dumps(card, indent=1) + "\n")
     bundle = write_bundle(
@@ -388,9 +406,9 @@ def card_text(spec: ModelSpec, card: dict[str, Any]) -> str:
     """Write what was measured as a page."""
     n_panels = card["data"]["train"]["n_panels"]
     origin = (
-        f"{spec.network} ({spec.role}), trained on {n_panels} procedural rock panels of {TEST_SIZE_PX} x {TEST_SIZE_PX} px "
-        f"at {spec.pixel_size_mm} mm per pixel ({card['generator']}), by `scripts/train_petroglyph.py` with the recipe "
-        f"`{card['recipe']}`."
+        f"{spec.network} ({spec.role}), trained on {n_panels} procedural rock panels of {TEST_SIZE_PX} px "
+        f"at {spec.pixel_size_mm} mm per pixel ({card['generator']}), by "
+        f"`scripts/train_petroglyph.py` with the recipes {' and '.join(card['recipes'])}."
     )
     chain = ", ".join(step.name for step in spec.prepare)
     lines = [f"# {spec.name} {spec.version}", "", origin, ""]
@@ -415,14 +433,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="folder of prepared panels; <out>/panels by default")
     parser.add_argument("--only", choices=["panels", "gate", "segment"], help="do one part")
     parser.add_argument("--panels", type=int, default=N_PANELS, help="training panels")
-    parser.add_argument("--minutes-gate", type=float, help="in place of the recipe's")
-    parser.add_argument("--minutes-segment", type=float, help="in place of the recipe's")
+    parser.add_argument("--minutes-gate", type=float, help="end of the training in place of the recipe's")
+    parser.add_argument("--minutes-segment", type=float, help="end of the training in place of the recipe's")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--threads", type=int, help="threads of torch")
     parser.add_argument("--resume", action="store_true", help="continue what was stopped")
-    parser.add_argument(
-        "--allow-changed", action="store_true", help="with --resume: go on with a finished run, say with more minutes"
-    )
     parser.add_argument("--evaluate", action="store_true", help="measure the bundles on the frozen test sets")
     return parser.parse_args(arguments)
 

@@ -181,6 +181,19 @@ def test_other_data_and_other_recipes_do_not_resume(patches: Path, tmp_path: Pat
     assert any((tmp_path / "run.partial" / "checkpoints").iterdir()), "a refused resume must leave the work there"
 
 
+@pytest.mark.parametrize("what", ["recipe", "data"])
+def test_a_refused_resume_leaves_a_finished_run_as_it_was(patches: Path, tmp_path: Path, what: str) -> None:
+    out = tmp_path / "run"
+    train(write_recipe(tmp_path), data=patches, out=out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    recipe = write_recipe(tmp_path, loss="dice" if what == "recipe" else "bce")
+    wrong: dict[str, Any] = {"data": patches} if what == "recipe" else {"n_panels": 2, "panel_px": 64}
+    with pytest.raises(MismatchError):
+        train(recipe, out=out, resume=True, **wrong)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert not out.with_name("run.partial").exists()
+
+
 def test_work_of_another_verb_is_not_continued(tmp_path: Path, patches: Path) -> None:
     (tmp_path / "record").mkdir()
     (tmp_path / "record" / "run.json").write_text('{"command": "segment"}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import json
 import math
@@ -179,6 +180,106 @@ def test_an_existing_folder_is_not_touched(graven: Callable, panel: Path, model:
     result = graven("segment", panel, "-m", model, "-o", "out", "--overwrite")
     assert result.code == 1
     assert (tmp_path / "out" / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+
+
+def test_a_run_interrupted_after_the_report_resumes_to_the_same_bytes(
+    graven: Callable, panel: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("graven.api.segment.write_run", interrupt)
+        assert graven("segment", panel, "-m", model, "-o", "cut").code == 130
+    assert (tmp_path / "cut.partial" / "panel_report.html").is_file()
+    assert graven("segment", panel, "-m", model, "-o", "cut", "--resume", "--only", "mask,report").code == 0
+    assert not list((tmp_path / "cut").glob("*.svg"))  # of the first attempt, which was asked for more
+    assert graven("segment", panel, "-m", model, "-o", "whole", "--only", "mask,report").code == 0
+    assert _canonical(tmp_path / "cut") == _canonical(tmp_path / "whole")
+
+
+def test_rows_of_another_preparation_are_not_continued(
+    graven: Callable, panel: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("graven.api.segment.write_run", interrupt)
+        assert graven("segment", panel, "-m", model, "-o", "cut").code == 130
+    for name in ("bright", "bright-gate"):  # the same network, but the picture is reversed before it
+        path = tmp_path / "models" / name / "model.json"
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**facts, "prepare": [{"name": "reversal", "options": {}}]}), encoding="utf-8")
+    refused = graven("segment", panel, "-m", model, "-o", "cut", "--resume")
+    assert refused.code == 2, refused.err
+    assert not (tmp_path / "cut").exists()
+
+
+def test_the_run_id_depends_on_region_and_resolved_settings(
+    graven: Callable, panel: Path, model: Path, tmp_path: Path
+) -> None:
+    x, y = 600000, 5100000
+    halves = [f"POLYGON(({x} {y},{x + w} {y},{x + w} {y - 0.15},{x} {y - 0.15},{x} {y}))" for w in (0.1, 0.15)]
+    runs = {"whole": [], "default": ["--threshold", "0.5"], "left": ["--roi", halves[0]], "more": ["--roi", halves[1]]}
+    ids, masks = {}, {}
+    for name, options in runs.items():
+        assert graven("segment", panel, "-m", model, "-o", name, "--only", "mask,prob,report", *options).code == 0
+        ids[name] = json.loads((tmp_path / name / "run.json").read_text(encoding="utf-8"))["run_id"]
+        for part in ("mask", "prob"):
+            with rasterio.open(tmp_path / name / f"panel_{part}.tif") as raster:
+                tags = raster.tags()
+            assert float(tags["GRAVEN_THRESHOLD"]) == 0.5
+            assert tags["GRAVEN_RUN_ID"] == ids[name]
+        masks[name] = (tmp_path / name / "panel_report.html").read_text(encoding="utf-8")
+    assert len({ids["whole"], ids["left"], ids["more"]}) == 3
+    assert "POLYGON((600000 5100000" in masks["left"]
+    assert "POLYGON" not in masks["whole"]
+
+
+def _halving(folder: Path) -> None:
+    """Put a network in a bundle's place that can only take sides that divide by two."""
+    from onnx import TensorProto, helper
+
+    from graven.io.bundle import read_bundle, write_bundle
+
+    bundle = read_bundle(folder)
+    nodes = [
+        helper.make_node("SpaceToDepth", ["image"], ["folded"], blocksize=2),
+        helper.make_node("DepthToSpace", ["folded"], ["unfolded"], blocksize=2),
+        helper.make_node("ReduceMean", ["unfolded"], ["grey"], axes=[1], keepdims=1),
+        helper.make_node("Sigmoid", ["grey"], ["probability"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "halving",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n", 1, "h", "w"])],
+    )
+    onnx = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (folder.parent / "halving.onnx").write_bytes(onnx.SerializeToString())
+    write_bundle(folder, dataclasses.replace(bundle.spec, sha256=""), folder.parent / "halving.onnx", bundle.card)
+
+
+def test_a_tile_that_the_network_cannot_take_is_wrong_use(
+    graven: Callable, panel: Path, model: Path, tmp_path: Path
+) -> None:
+    _halving(model)
+    result = graven("segment", panel, "-m", model, "-o", "out", "--tile", "99", "--overlap", "16")
+    assert result.code == 1, result.err
+    assert "99 px" in result.err
+    assert "its own are 128 px" in result.err
+    assert not (tmp_path / "out.partial").exists()
+    assert graven("segment", panel, "-m", model, "-o", "out", "--tile", "96", "--overlap", "16").code == 0
+
+
+def test_free_space_is_asked_for_the_working_frame_as_well(
+    graven: Callable, panel: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr("graven.api.segment.require_free_space", lambda _, needed: asked.append(needed))
+    assert graven("segment", panel, "-m", model, "-o", "out", "--only", "mask").code == 0
+    assert asked == [5 * HEIGHT * WIDTH]  # the frame is the panel itself here: 4 bytes and 1 byte
 
 
 SLOW_SEGMENT = """

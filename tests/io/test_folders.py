@@ -41,15 +41,48 @@ def test_the_folder_appears_only_when_complete(tmp_path):
 @pytest.mark.parametrize("interruption", [Interrupted, KeyboardInterrupt])
 def test_interrupted_work_is_kept_and_resumed(tmp_path, interruption):
     with pytest.raises(interruption):
-        stop(tmp_path / "out", interruption())
+        stop(tmp_path / "out", interruption(), resumable=True)
     assert names(tmp_path) == ["out.partial"]
     with pytest.raises(UsageError, match="--resume"):
+        OutputFolder(tmp_path / "out", resumable=True)
+    with pytest.raises(UsageError, match="--overwrite discards it") as caught:
         OutputFolder(tmp_path / "out")
+    assert "--resume" not in str(caught.value)
     with OutputFolder(tmp_path / "out", resume=True) as folder:
         assert folder.resumed
         assert (folder.path / "ledger").read_text() == "7 tiles"
         fill(folder, "one")
     assert names(tmp_path / "out") == ["ledger", "result.txt", COMPLETE_MARKER]
+
+
+@pytest.mark.parametrize("interruption", [Interrupted, KeyboardInterrupt])
+def test_an_interruption_of_work_that_cannot_be_continued_leaves_nothing(tmp_path, interruption):
+    with pytest.raises(interruption):
+        stop(tmp_path / "out", interruption())
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("kind", ["folder", "file", "result of graven"])
+def test_what_appears_under_the_name_during_the_run_is_left_alone(tmp_path, kind, overwrite):
+    target = tmp_path / "out"
+    if kind == "result of graven" and overwrite:
+        pytest.skip("that may be replaced")
+
+    def work():
+        with OutputFolder(target, overwrite=overwrite) as folder:
+            fill(folder, "hours of work")
+            if kind == "file":
+                target.write_text("mine")
+            else:
+                target.mkdir()
+                (target / (COMPLETE_MARKER if kind == "result of graven" else "thesis.doc")).write_text("mine")
+
+    with pytest.raises(UsageError, match=r"appeared during the run.*is kept in .*out\.partial"):
+        work()
+    found = target if kind == "file" else next(target.iterdir())
+    assert found.read_text() == "mine"
+    assert (tmp_path / "out.partial" / "result.txt").read_text() == "hours of work"
 
 
 def test_an_error_leaves_nothing_behind(tmp_path):
@@ -60,7 +93,7 @@ def test_an_error_leaves_nothing_behind(tmp_path):
 
 def test_an_error_in_resumed_work_does_not_destroy_it(tmp_path):
     with pytest.raises(Interrupted):
-        stop(tmp_path / "out", Interrupted("stop"))
+        stop(tmp_path / "out", Interrupted("stop"), resumable=True)
     with pytest.raises(DiskFull), OutputFolder(tmp_path / "out", resume=True):
         raise DiskFull("full")
     assert (tmp_path / "out.partial" / "ledger").read_text() == "7 tiles"
@@ -114,7 +147,7 @@ def test_an_empty_folder_may_become_the_output(tmp_path):
 
 def test_overwrite_drops_interrupted_work(tmp_path):
     with pytest.raises(Interrupted):
-        stop(tmp_path / "out", Interrupted("stop"))
+        stop(tmp_path / "out", Interrupted("stop"), resumable=True)
     with OutputFolder(tmp_path / "out", overwrite=True) as folder:
         fill(folder, "one")
     assert names(tmp_path / "out") == ["result.txt", COMPLETE_MARKER]
@@ -164,7 +197,7 @@ def test_a_death_between_the_two_renames_is_mended_by_the_next_run(tmp_path):
 
 def test_a_resumed_run_sweeps_half_written_files(tmp_path):
     with pytest.raises(Interrupted):
-        stop(tmp_path / "out", Interrupted("stop"))
+        stop(tmp_path / "out", Interrupted("stop"), resumable=True)
     (tmp_path / "out.partial" / f".graven-{os.getpid()}-x.tmp").mkdir()
     with OutputFolder(tmp_path / "out", resume=True) as folder:
         assert names(folder.path) == [PARTIAL_MARKER, "ledger"]

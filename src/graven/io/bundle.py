@@ -17,6 +17,7 @@ and by content, ONNX data outside the file as well.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +27,8 @@ import numpy as np
 
 from graven.errors import DataError, InputError, MismatchError, UsageError
 from graven.io.bundle_files import OPTIONAL, REQUIRED, UNSAFE_SUFFIXES, npy_bytes, read_npy, refuse_unsafe, unpack
-from graven.io.fs import sha256_file, write_bytes_atomic, write_text_atomic
+from graven.io import seam
+from graven.io.fs import sha256_file, write_bytes_atomic
 from graven.io.model_json import spec_from_json, spec_to_json
 from graven.io.onnx_check import check_onnx
 
@@ -179,7 +181,8 @@ def write_bundle(
     Parameters
     ----------
     folder : Path
-        Made if needed. ``model.json`` is written last, so a half-written bundle is never readable.
+        Made if needed. A bundle that is there already is replaced whole, and stays if anything fails; other files in
+        its folder are kept.
     spec : ModelSpec
         Its ``sha256`` may be empty and is then filled in.
     onnx_path : Path
@@ -215,16 +218,44 @@ def write_bundle(
     spec = replace(spec, sha256=digest)
     check_onnx(content, spec)
     text = spec_to_json(spec)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.json").unlink(missing_ok=True)
-    write_bytes_atomic(folder / "model.onnx", content)
-    write_text_atomic(folder / "MODEL_CARD.md", card)
-    for name, array in zip(OPTIONAL[1:], check or (), strict=False):
-        write_bytes_atomic(folder / name, npy_bytes(array))
+    parts = {"model.onnx": content, "MODEL_CARD.md": card.encode(), "model.json": text.encode()}
+    parts |= {name: npy_bytes(array) for name, array in zip(OPTIONAL[1:], check or (), strict=False)}
     if weights_path is not None:
-        write_bytes_atomic(folder / "weights.safetensors", weights_path.read_bytes())
-    write_text_atomic(folder / "model.json", text)
+        parts["weights.safetensors"] = weights_path.read_bytes()
+    _swap_in(folder, parts)
     return read_bundle(folder)
+
+
+def _swap_in(folder: Path, parts: dict[str, bytes]) -> None:
+    """Write a bundle beside its place, read it back, and only then exchange the folders."""
+    place = folder.absolute()
+    fresh: Path | None = None
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        seam.remove_strays(place.parent)
+        fresh = seam.OPERATIONS.make_temporary_folder(place.parent)
+        new, old = fresh / place.name, fresh / "old"
+        if place.is_dir():
+            shutil.copytree(place, new, symlinks=True, ignore=shutil.ignore_patterns(*REQUIRED, *OPTIONAL))
+        else:
+            new.mkdir()
+        for name, data in parts.items():
+            write_bytes_atomic(new / name, data)
+        _read_folder(new, place)
+        if place.is_dir():
+            seam.OPERATIONS.replace(place, old)
+        try:
+            seam.OPERATIONS.replace(new, place)
+        except OSError:
+            if old.is_dir():
+                old.replace(place)
+            raise
+        seam.OPERATIONS.fsync(place.parent)
+    except OSError as error:
+        raise seam.as_resource_error(error, place) from error
+    finally:
+        if fresh is not None:
+            seam.remove_quietly(fresh)
 
 
 def verify_bundle(

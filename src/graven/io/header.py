@@ -171,12 +171,12 @@ def check_memory(path: Path, needed_bytes: int, limit_bytes: int) -> None:
     Raises
     ------
     ImageTooLarge
-        With both figures and the option that raises the limit.
+        With both figures and what to do.
     """
     if needed_bytes > limit_bytes:
         raise ImageTooLarge(
             f"{path.name}: reading takes {needed_bytes / 2**20:.0f} MiB, the limit is {limit_bytes / 2**20:.0f} MiB; "
-            "raise it with --memory or convert the image to a tiled GeoTIFF"
+            "convert the image to a tiled GeoTIFF, which is read part by part"
         )
 
 

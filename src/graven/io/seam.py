@@ -11,10 +11,16 @@ import errno
 import os
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from graven.errors import DiskFull, GravenError, OutputError
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]  # the name stands for the module elsewhere
 
 __all__ = ["OPERATIONS", "FileOperations", "as_resource_error", "free_bytes", "remove_quietly", "remove_strays"]
 
@@ -43,11 +49,12 @@ class FileOperations:
 
     def fsync(self, path: Path) -> None:
         """Wait until the content of a file, or the entries of a folder, are on the device."""
-        if path.is_dir() and os.name == "nt":
+        windows = sys.platform == "win32"
+        if windows and path.is_dir():
             return  # Windows cannot open a folder; it writes entries through on its own
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)  # Windows flushes only what it may write to
         try:
-            os.fsync(descriptor)
+            _flush(descriptor)
         finally:
             os.close(descriptor)
 
@@ -58,6 +65,16 @@ class FileOperations:
     def remove_tree(self, path: Path) -> None:
         """Remove a folder and what is in it."""
         shutil.rmtree(path)
+
+
+def _flush(descriptor: int) -> None:
+    """Flush to the medium; on macOS fsync stops at the cache of the drive, and not every disk knows F_FULLFSYNC."""
+    full = getattr(fcntl, "F_FULLFSYNC", None) if fcntl is not None else None
+    if full is not None and fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, full)
+            return
+    os.fsync(descriptor)
 
 
 OPERATIONS = FileOperations()

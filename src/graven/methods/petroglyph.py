@@ -146,6 +146,8 @@ class PetroglyphRecord:
         What the gate saved.
     provenance : Provenance
         Steps, oldest first.
+    valid_sha256 : str
+        Hash of which pixels of the input are valid, the region of interest included.
     """
 
     plan: PetroglyphPlan
@@ -251,8 +253,8 @@ def probe_tile(tracer: Tracer, tile_px: int) -> None:
 
 def _unfit(spec: ModelSpec, tile_px: int) -> UsageError:
     return UsageError(
-        f"the network {spec.name!r} cannot take tiles of {tile_px} px; its own are {spec.tile_px} px, choose these or a "
-        "multiple of 32"
+        f"the network {spec.name!r} cannot take tiles of {tile_px} px; its own are {spec.tile_px} px, choose these "
+        "or a multiple of 32"
     )
 
 

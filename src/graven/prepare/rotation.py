@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from graven.types import Affine6, Raster
 
 __all__ = [
+    "MIN_PEAK_RATIO",
     "RotationEstimate",
     "correction_affine",
     "estimate_rotation",

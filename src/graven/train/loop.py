@@ -276,7 +276,6 @@ class _Run:
             rank=self.fabric.global_rank,
             world_size=self.fabric.world_size,
         )
-        validated = progress.step
         while progress.step < self.n_steps:
             t0 = time.monotonic()
             _, epoch, batch = next(source)
@@ -293,7 +292,6 @@ class _Run:
                 self._log(row)
                 window = _Window()
             if progress.step % recipe.run.validate_every_steps == 0:
-                validated = progress.step
                 self._look(val_data)
                 progress.elapsed_s = time.monotonic() - began
             due = progress.step % recipe.run.checkpoint_every_steps == 0
@@ -309,7 +307,7 @@ class _Run:
                 stopped_by = "minutes"
                 break
         source.close()
-        if validated != progress.step:
+        if progress.validated != progress.step:
             self._look(val_data)
         self._draw()
         self._save()

@@ -41,6 +41,8 @@ class Progress:
         When it was reached.
     n_without_gain : int
         Validations since.
+    validated : int
+        Update after which the last validation ran; 0 before the first, and in checkpoints that do not tell.
     collapse : Collapse
         The watch over constant predictions.
     """
@@ -51,6 +53,7 @@ class Progress:
     best_score: float = field(default=float("-inf"))
     best_step: int = 0
     n_without_gain: int = 0
+    validated: int = 0
 
 
 class Ema:
