@@ -70,7 +70,10 @@ N_PANELS = 320
 N_CALIBRATION = 24
 SEVERE_EVERY = 4
 NAMES = {"gate": "petroglyph-gate", "segment": "petroglyph-segment"}
-PHASES = {"gate": ("petroglyph-gate", "petroglyph-gate-wide"), "segment": ("petroglyph-segment", "petroglyph-segment-wide")}
+PHASES = {
+    "gate": ("petroglyph-gate", "petroglyph-gate-wide"),
+    "segment": ("petroglyph-segment", "petroglyph-segment-wide"),
+}
 BUNDLES = {"gate": "petroglyph-gate", "segment": "petroglyph"}
 THRESHOLDS = tuple(round(0.3 + 0.025 * i, 3) for i in range(17))
 GATE_STRIDE_PX = 128

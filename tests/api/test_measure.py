@@ -37,7 +37,7 @@ def test_nodata_is_no_figure(tmp_path: Path) -> None:
     done = measure(_tiff(tmp_path / "m.tif", pixels, nodata=255), out=tmp_path / "out")
     assert done.n_traces == 0
     done = measure(_tiff(tmp_path / "plain.tif", _square()), out=tmp_path / "plain")
-    assert (done.n_traces, done.totals["pecked_area"].value) == (1, 20.0)
+    assert (done.n_traces, done.totals["area"].value) == (1, 20.0)
 
 
 def test_degrees_and_shear_need_a_stated_scale(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_degrees_and_shear_need_a_stated_scale(tmp_path: Path) -> None:
     with pytest.raises(ScaleError, match="sheared"):
         measure(sheared, out=tmp_path / "b")
     assert not (tmp_path / "a").exists()
-    assert measure(degrees, scale="0.5mm/px", out=tmp_path / "c").totals["pecked_area"].value == pytest.approx(5.0)
+    assert measure(degrees, scale="0.5mm/px", out=tmp_path / "c").totals["area"].value == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("least", [float("nan"), -1.0, float("inf")])

@@ -114,6 +114,15 @@ def test_page_tells_the_command_without_a_path(pairs: Path, whole: Path) -> None
     assert sorted(facts["groups"]["train"] + facts["groups"]["val"] + facts["groups"]["test"]) == list("abcd")
 
 
+def test_the_account_tells_options_data_and_outputs(pairs: Path, whole: Path) -> None:
+    told = json.loads((whole / "run.json").read_text())
+    assert (told["command"], told["options"]["losses"]) == ("reproduce", ["bce", "begl"])
+    assert [entry["name"] for entry in told["inputs"]] == [pairs.name]
+    assert {"README.md", "table1.csv"} <= set(told["outputs"])
+    assert told["seconds"]["total"] > 0
+    assert str(whole) not in json.dumps(told)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

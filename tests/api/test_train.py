@@ -131,6 +131,20 @@ def test_patches_are_what_prepare_split_and_valid_masks_count(patches: Path, tra
         assert valid.sum() == 16 * 64
 
 
+def test_the_account_tells_recipe_panels_and_outputs(trained: tuple[Trained, Ear]) -> None:
+    import hashlib
+
+    result, _ = trained
+    told = json.loads((result.path / "run.json").read_text())
+    assert (told["command"], told["options"]["data"], told["options"]["out"]) == ("train", "patches", "run")
+    assert [entry["name"] for entry in told["inputs"]] == ["recipe", "panels/train", "panels/val"]
+    assert told["settings"]["run"]["max_steps"] == 8
+    assert told["outputs"]["best.safetensors"] == hashlib.sha256(result.best_path.read_bytes()).hexdigest()
+    assert f"checkpoints/{result.checkpoint.name}" in told["outputs"]
+    assert not [name for name in told["outputs"] if name.startswith(("panels/", "job.json", "run.json"))]
+    assert str(result.path) not in json.dumps(told)
+
+
 def test_panels_are_prepared_as_the_recipe_says(patches: Path, trained: tuple[Trained, Ear]) -> None:
     result, _ = trained
     name = json.loads((result.path / "panels" / "train" / "index.json").read_text())["panels"][0]["name"]

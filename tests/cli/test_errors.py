@@ -7,6 +7,8 @@ import io
 import os
 import pickle  # noqa: TID251 - the hostile file is made with what is banned
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +72,30 @@ def test_an_image_that_is_not_there(graven: Callable, model: Path) -> None:
     assert result.code in (1, 2)
     assert "nowhere.tif" in result.err
     assert result.err.count("\n") == 1
+
+
+def test_an_interruption_outside_of_prediction_is_said_in_one_line(
+    graven: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("graven.api.synth.make_petroglyph", interrupt)
+    result = graven("synth", "petroglyph", "--size", "64", "-o", "out")
+    assert result.code == 130
+    assert [line for line in result.err.splitlines() if "interrupted" in line] == [result.err.splitlines()[-1]]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_stops_listening_does_not_stop_the_work(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from graven.cli.main import run; run()"]
+    command += ["synth", "petroglyph", "--size", "64", "-o", "out", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out" / "run.json").is_file()
 
 
 def test_masks_of_different_size(graven: Callable, tmp_path: Path) -> None:

@@ -237,6 +237,41 @@ def test_the_run_id_depends_on_region_and_resolved_settings(
     assert "POLYGON" not in masks["whole"]
 
 
+def test_the_account_tells_what_was_asked_and_what_came_out(
+    graven: Callable, panel: Path, model: Path, tmp_path: Path
+) -> None:
+    assert graven("segment", panel, "-m", model, "-o", "out", "--only", "mask,report", "--no-rotation").code == 0
+    assert graven("synth", "petroglyph", "--size", "64", "--seed", "3", "-o", "made").code == 0
+    for name, inputs in (("out", 3), ("made", 0)):
+        told = json.loads((tmp_path / name / "run.json").read_text(encoding="utf-8"))
+        assert told["started"] <= told["finished"]
+        assert told["seconds"]["total"] > 0
+        assert told["versions"]["numpy"] == np.__version__
+        assert told["options"]["out"] == name
+        assert len(told["inputs"]) == inputs
+        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / name).iterdir()}
+        files.pop("run.json")
+        assert told["outputs"] == files
+        assert str(tmp_path) not in json.dumps(told)
+        if name == "out":
+            assert (told["options"]["rotation"], told["options"]["threshold"]) == (False, None)
+            assert told["resolved"]["threshold"] == 0.5
+            assert told["inputs"][0] == {"name": "panel.tif", "sha256": hashlib.sha256(panel.read_bytes()).hexdigest()}
+            assert [entry["name"] for entry in told["inputs"][1:]] == ["bright", "bright-gate"]
+        else:
+            assert (told["settings"]["seed"], told["kind"]) == (3, "petroglyph")
+
+
+def test_a_rotation_that_was_not_needed_is_no_note(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    path = model / "model.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    step = {"name": "rotation", "options": {"min_peak_ratio": 77.5}}
+    path.write_text(json.dumps({**facts, "prepare": [step]}), encoding="utf-8")
+    result = graven("segment", panel, "-m", model, "-o", "out", "--only", "report", "--no-gate", "--json")
+    assert not [note for note in result.lines()[-1]["notes"] if "rotation" in note]
+    assert "77.5" in (tmp_path / "out" / "panel_report.html").read_text(encoding="utf-8")
+
+
 def _halving(folder: Path) -> None:
     """Put a network in a bundle's place that can only take sides that divide by two."""
     from onnx import TensorProto, helper

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from graven.errors import DataError, InputError, MismatchError, UnsafeModel, UsageError
+from graven.errors import DataError, DiskFull, InputError, MismatchError, UnsafeModel, UsageError
+from graven.io import seam
 from graven.io.bundle import list_bundles, read_bundle, read_companion, verify_bundle, write_bundle
 from graven.io.model_json import spec_from_json, spec_to_json
 from graven.types import PETROGLYPH_CLASSES, ModelSpec, Normalisation, PrepareStep
@@ -132,6 +135,56 @@ def test_verify_refuses_a_stored_answer_of_another_shape_or_kind(folder: Path) -
     np.save(folder / "check_output.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(DataError, match=r"check_output\.npy is not a plain array"):
         verify_bundle(read_bundle(folder), load_engine=lambda _: _Red())
+
+
+@pytest.mark.parametrize("k", range(1, 40))
+def test_a_bundle_that_cannot_be_replaced_still_works(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k: int
+) -> None:
+    (folder / "NOTES.txt").write_text("mine", encoding="utf-8")
+    old = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    class Failing(seam.FileOperations):
+        count = 0
+
+        def _step(self) -> None:
+            Failing.count += 1
+            if Failing.count == k:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def make_temporary_folder(self, parent: Path) -> Path:
+            self._step()
+            return super().make_temporary_folder(parent)
+
+        def write_new(self, path: Path, data: bytes) -> None:
+            self._step()
+            super().write_new(path, data)
+
+        def fsync(self, path: Path) -> None:
+            self._step()
+            super().fsync(path)
+
+        def replace(self, source: Path, target: Path) -> None:
+            self._step()
+            super().replace(source, target)
+
+    monkeypatch.setattr(seam, "OPERATIONS", Failing())
+    try:
+        write_bundle(folder, _spec(version="9.9"), tmp_path / "net.onnx", "# another card\n")
+    except DiskFull:
+        failed = True
+    else:
+        failed = False
+    monkeypatch.undo()
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert failed == (Failing.count >= k)
+    if failed and found == old:
+        assert read_bundle(folder).spec.version != "9.9"
+    else:  # complete: only the last wait for the disk may have failed
+        assert read_bundle(folder).spec.version == "9.9"
+        assert found["NOTES.txt"] == b"mine"
+        assert not failed or k == Failing.count
+    assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(".graven")]
 
 
 def test_weights_travel_with_the_bundle(tmp_path: Path) -> None:

@@ -202,3 +202,35 @@ def test_free_space_is_required_with_the_reserve(tmp_path):
         require_free_space(tmp_path, 2 * free, reserve_bytes=0)
     with pytest.raises(DiskFull):
         require_free_space(tmp_path, 0, reserve_bytes=2 * free)
+
+
+@pytest.mark.parametrize(("platform", "flag"), [("linux", os.O_RDONLY), ("win32", os.O_RDWR)])
+def test_a_file_is_opened_so_that_the_system_can_flush_it(tmp_path, monkeypatch, platform, flag):
+    (tmp_path / "a").write_bytes(b"x")
+    opened, flushed, real = [], [], os.open
+    monkeypatch.setattr(seam.sys, "platform", platform)
+    monkeypatch.setattr(seam.os, "open", lambda path, flags: opened.append(flags) or real(path, flags))
+    monkeypatch.setattr(seam.os, "fsync", flushed.append)
+    seam.FileOperations().fsync(tmp_path / "a")
+    assert opened == [flag]
+    assert len(flushed) == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_macos_flushes_the_cache_of_the_drive_where_it_can(tmp_path, monkeypatch, known):
+    (tmp_path / "a").write_bytes(b"x")
+    calls = []
+
+    class Fcntl:
+        F_FULLFSYNC = 51
+
+        @staticmethod
+        def fcntl(_descriptor, command):
+            calls.append(command)
+            if not known:
+                raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(seam, "fcntl", Fcntl)
+    monkeypatch.setattr(seam.os, "fsync", lambda _: calls.append("fsync"))
+    seam.FileOperations().fsync(tmp_path / "a")
+    assert calls == ([51] if known else [51, "fsync"])

@@ -54,7 +54,8 @@ def figures(**options: Any) -> list[Trace]:
 
 
 def write(path: Path, traces: list[Trace], **options: Any) -> None:
-    settings = {"classes": PETROGLYPH_CLASSES, "height": HEIGHT, "width": WIDTH, "pixel_size": SCALE} | options
+    settings = {"classes": PETROGLYPH_CLASSES, "height": HEIGHT, "width": WIDTH, "pixel_size": SCALE, "source": "panel"}
+    settings |= options
     write_gpkg(path, traces, **settings)
 
 
@@ -86,14 +87,14 @@ class TestRoundTrip:
     def test_in_pixels_without_confidence(self, tmp_path: Path) -> None:
         mask = np.eye(5, dtype=bool)
         traces = trace_figures(lambda w: mask[w.slices()], height=5, width=5, class_id=1, source="x")
-        write(tmp_path / "a.gpkg", traces, pixel_size=None, height=5, width=5)
+        write(tmp_path / "a.gpkg", traces, pixel_size=None, height=5, width=5, source="x")
         assert_same(traces, read_gpkg(tmp_path / "a.gpkg"))
 
     def test_lines(self, tmp_path: Path) -> None:
         mask = np.zeros((HEIGHT, WIDTH), bool)
         mask[20:24, 10:90] = mask[10:70, 50:53] = True
         traces = trace_lines(lambda w: mask[w.slices()], height=HEIGHT, width=WIDTH, class_id=1, source="x")
-        write(tmp_path / "a.gpkg", traces, pixel_size=None)
+        write(tmp_path / "a.gpkg", traces, pixel_size=None, source="x")
         assert_same(traces, read_gpkg(tmp_path / "a.gpkg"))
         assert query(tmp_path / "a.gpkg", "SELECT table_name FROM gpkg_geometry_columns") == [("strokes",)]
 

@@ -433,6 +433,25 @@ def test_a_stated_scale_wins_but_may_not_contradict_the_geotransform(tmp_path):
     assert open_raster(tmp_path / "b.png", pixel_size=stated).pixel_size == stated
 
 
+def test_the_tag_of_graven_may_not_contradict_the_geotransform(tmp_path):
+    def write(name, tagged):
+        write_geotiff(tmp_path / name, bands_of(RGB), crs=LOCAL_MM)
+        with rasterio.open(tmp_path / name, "r+") as dataset:
+            tags = {
+                "GRAVEN_PIXEL_SIZE_MM": tagged,
+                "GRAVEN_PIXEL_SIZE_SOURCE": "user",
+                "GRAVEN_PIXEL_SIZE_SIGMA": "0.01",
+            }
+            dataset.update_tags(**tags)
+        return tmp_path / name
+
+    assert open_raster(write("near.tif", "0.51 0.51")).pixel_size == PixelSize(0.51, 0.51, "user", 0.01)
+    far = write("far.tif", "0.25 0.25")
+    with pytest.raises(ScaleError, match=r"tag says 0\.25 mm/px, its geotransform 0\.5"):
+        open_raster(far)
+    assert open_raster(far, pixel_size=PixelSize(0.5, 0.5, "user")).pixel_size == PixelSize(0.5, 0.5, "user")
+
+
 def test_real_images_of_every_kind_open(data_dir):
     """Every picture among the real data opens and equals Pillow's in size, or is refused with a reason."""
     paths = [p for p in sorted(data_dir.rglob("*")) if p.suffix.lower() in (".jpg", ".png", ".tif", ".tiff")][:25]

@@ -168,3 +168,64 @@ def test_empty_folders_are_refused(tmp_path: Path) -> None:
     for read in (list_labelme, list_coco, list_pitoti, list_mask_folders):
         with pytest.raises(DataError):
             read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"categories": None}, "list of categories"),
+        ({"categories": [{"name": "pecked"}]}, "category without id"),
+        ({"categories": [{"id": [1], "name": "pecked"}]}, "category without id"),
+        ({"images": [{"id": [1], "file_name": "a.png"}]}, "image whose id"),
+        ({"annotations": [{"image_id": {}, "segmentation": []}]}, "whose image_id is {}"),
+        ({"annotations": [{"image_id": 1, "category_id": [], "segmentation": []}]}, "whose category_id is"),
+    ],
+)
+def test_malformed_coco_is_named(tmp_path: Path, changes: dict[str, object], reason: str) -> None:
+    _image(tmp_path / "a.png")
+    document = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": []} | changes
+    (tmp_path / "coco.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(DataError, match=reason):
+        list_coco(tmp_path, categories=frozenset({"pecked"}))
+
+
+def test_coco_images_are_named_by_their_path(tmp_path: Path) -> None:
+    for folder in ("rock4", "rock7"):
+        (tmp_path / folder).mkdir()
+        _image(tmp_path / folder / "a.png")
+    images = [{"id": n, "file_name": f"{folder}/a.png"} for n, folder in enumerate(("rock4", "rock7"))]
+    (tmp_path / "coco.json").write_text(json.dumps({"images": images, "annotations": []}), encoding="utf-8")
+    assert [item.name for item in list_coco(tmp_path)] == ["rock4__a", "rock7__a"]
+
+
+def _pitoti(folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(np.zeros(SIZE, np.uint8)).save(folder / f"{name}_gt.tif")
+    Image.fromarray(np.full(SIZE, 255, np.uint8)).save(folder / f"{name}.d_mask.png")
+    _image(folder / f"{name}.png")
+
+
+def test_pitoti_names_that_begin_alike_or_repeat(tmp_path: Path) -> None:
+    for name in ("Seradina_1", "Seradina_1-2", "Rock [a]"):
+        _pitoti(tmp_path / "x", name)
+    _pitoti(tmp_path / "y", "Seradina_1")
+    found = {item.name: item.image_path.relative_to(tmp_path).as_posix() for item in list_pitoti(tmp_path)}
+    assert found == {
+        "x__Rock [a]": "x/Rock [a].png",
+        "x__Seradina_1": "x/Seradina_1.png",
+        "x__Seradina_1-2": "x/Seradina_1-2.png",
+        "y__Seradina_1": "y/Seradina_1.png",
+    }
+
+
+def test_unknown_pixels_of_a_class_raster_are_not_judged(tmp_path: Path) -> None:
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    _image(tmp_path / "images" / "a.png")
+    classes = _expected().astype(np.uint8)
+    classes[:, :2] = 255
+    Image.fromarray(classes).save(tmp_path / "masks" / "a.png")
+    (item,) = list_mask_folders(tmp_path)
+    assert item.read_valid is not None
+    np.testing.assert_array_equal(item.read_valid(SIZE), classes != 255)
+    np.testing.assert_array_equal(item.read_target(SIZE), _expected())

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from graven.errors import DataError, FormatRefused, InputError, MismatchError
 from graven.io.gdalenv import load_rasterio
+from graven.io.gpkg import write_gpkg
 from graven.io.roi import read_roi, restrict
-from graven.types import Georeference, Window, raster_from_array
+from graven.types import PETROGLYPH_CLASSES, Georeference, PixelSize, Trace, Window, raster_from_array
 
 PIXELS = np.zeros((40, 60), np.uint8)
 PLAIN = raster_from_array(PIXELS)
@@ -116,3 +117,30 @@ def test_restriction_holds_the_pixels_whose_centres_lie_inside_in_any_window(poi
     np.testing.assert_array_equal(whole[~near], (inside & valid)[~near])
     window = Window(row, col, 40 - row, 60 - col)
     np.testing.assert_array_equal(raster.read_valid(window)[~near[row:, col:]], whole[row:, col:][~near[row:, col:]])
+
+
+@pytest.mark.parametrize("size", [None, PixelSize(0.5, 0.25, "user")])
+def test_a_geopackage_of_graven_for_a_plain_image_comes_back_to_its_pixels(tmp_path, size):
+    ring = np.array([[5, 3], [25, 3], [25, 13], [5, 13], [5, 3]], float)
+    trace = Trace("a" * 32, 1, 1, ((ring,),), (), 0.5)
+    path = tmp_path / "p_traces.gpkg"
+    write_gpkg(path, [trace], classes=PETROGLYPH_CLASSES, height=40, width=60, pixel_size=size)
+    assert read_roi(path, PLAIN).equals(shapely.box(5, 3, 25, 13))
+    with pytest.raises(MismatchError, match="60 x 40 px, this one has 30 x 30"):
+        read_roi(path, raster_from_array(np.zeros((30, 30), np.uint8)))
+
+
+def test_an_unknown_crs_is_a_data_error(tmp_path, projected):
+    content = {"type": "FeatureCollection", "crs": {"type": "name", "properties": {"name": "EPSG:no"}}, "features": []}
+    (tmp_path / "roi.geojson").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="not known, 'EPSG:no'"):
+        read_roi(tmp_path / "roi.geojson", projected)
+
+
+def test_two_layers_of_polygons_are_refused(tmp_path):
+    for layer in ("one", "two"):
+        geopandas.GeoDataFrame(geometry=[BOX_PIXELS], crs=32632).to_file(
+            tmp_path / "roi.gpkg", layer=layer, engine="pyogrio"
+        )
+    with pytest.raises(DataError, match="one layer of polygons, found one, two"):
+        read_roi(tmp_path / "roi.gpkg", PLAIN)

@@ -14,6 +14,7 @@ from graven.io.strictjson import parse_json, read_json
         ('{"a": NaN}', "NaN"),
         ('{"a": -Infinity}', "-Infinity"),
         ('{"a": 1, "a": 2}', "twice"),
+        ('{"a": [-1e999]}', "-1e999 is beyond the range of a float"),
         ("[" * 65 + "]" * 65, "nested deeper than 64"),
         ('{"a": ', "not sound JSON"),
         ('{"n": ' + "9" * 5000 + "}", "not sound JSON"),

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from graven.errors import DataError, Interrupted, MismatchError, TrainingCollapsed, UsageError
+from graven.train import loop
 from graven.train.checkpoint import load_checkpoint, load_tensors, save_checkpoint, tensor_hash
 from graven.train.dataset import CropSource, Sample, validation_tiles
 from graven.train.loop import FitResult, fit
@@ -139,6 +140,38 @@ def test_a_stopped_run_resumes_to_the_same_bits(
     assert (resumed.best_step, resumed.best_score) == (whole.best_step, whole.best_score)
     best = [tensor_hash(load_tensors(tmp_path / part / "best.safetensors")[0]) for part in ("whole", "parts")]
     assert best[0] == best[1]
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_run_stopped_at_its_last_update_still_gets_its_last_validation(
+    bench: Bench, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: bool
+) -> None:
+    recipe = with_run(recipe, validate_every_steps=5)
+    whole = bench.run(recipe, tmp_path / "whole")
+    real = loop._Run._update
+
+    def update(self: Any, *args: Any) -> Any:
+        if self.progress.step == END - 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Run, "_update", update)
+        with pytest.raises(Interrupted, match=f"at step {END}"):
+            bench.run(recipe, tmp_path / "parts")
+    if older:  # checkpoints of before did not tell when the last validation was
+        path = tmp_path / "parts" / "checkpoints" / f"step_{END:08d}.safetensors"
+        state = load_checkpoint(path)
+        del state["progress"]["validated"]
+        path.unlink()
+        save_checkpoint(path.parent, state, step=END)
+    resumed = bench.run(recipe, tmp_path / "parts", resume=True)
+    assert (resumed.best_step, resumed.best_score) == (whole.best_step, whole.best_score)
+    steps = [
+        [row.split(",")[0] for row in (tmp_path / part / "validation.csv").read_text().splitlines()]
+        for part in ("whole", "parts")
+    ]
+    assert steps[0] == steps[1] == ["step", "5", "10", "14"]
 
 
 def test_the_number_of_loader_threads_changes_nothing(bench: Bench, recipe: Recipe, tmp_path: Path) -> None:

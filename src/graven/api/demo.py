@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graven._version import __version__
+from graven.api.account import Clock, account, output_hashes
 from graven.api.evaluate import evaluate
 from graven.api.monitor import SILENT, Monitor
 from graven.api.segment import segment
@@ -19,6 +19,7 @@ from graven.api.synth import synth
 from graven.io.folders import OutputFolder
 from graven.io.fs import write_text_atomic
 from graven.io.images import open_raster
+from graven.methods.record import write_run
 from graven.report import DemoCard, DemoPage, demo_page, evaluation_overlay, outline_overlay, overview
 from graven.report.format import format_share
 from graven.report.units import format_measure
@@ -99,6 +100,7 @@ def demo(*, out: str | Path = "graven-demo", monitor: Monitor = SILENT) -> Demon
     """
     start = time.monotonic()
     target = Path(out)
+    clock = Clock()
     with OutputFolder(target, overwrite=True) as output:
         folder = output.path / "petroglyph"
         folder.mkdir()
@@ -119,8 +121,16 @@ def demo(*, out: str | Path = "graven-demo", monitor: Monitor = SILENT) -> Demon
             what_next=WHAT_NEXT,
         )
         write_text_atomic(output.path / "index.html", demo_page(page))
-        facts = {"command": "demo", "graven": __version__, "seed": SEED, "scores": dict(card.scores)}
-        write_text_atomic(output.path / "run.json", json.dumps(facts, indent=2) + "\n")
+        told = account(
+            "demo",
+            clock=clock,
+            options={"out": target},
+            settings={"seed": SEED, "size_px": SIZE_PX},
+            outputs=output_hashes(output.path),
+            seed=SEED,
+            scores=dict(card.scores),
+        )
+        write_run(output.path, told)
     return Demonstrated(target / "index.html", dict(card.scores), time.monotonic() - start)
 
 

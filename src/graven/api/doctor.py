@@ -22,7 +22,7 @@ from graven.predict.engines import load_engine
 
 __all__ = ["Finding", "doctor", "versions"]
 
-PACKAGES = ("numpy", "scipy", "opencv-python-headless", "rasterio", "shapely", "geopandas", "ezdxf", "openvino", "onnx")
+PACKAGES = ("numpy", "scipy", "opencv-python-headless", "rasterio", "shapely", "pyogrio", "ezdxf", "openvino", "onnx")
 OPTIONAL_PACKAGES = ("torch", "lightning", "timm")
 
 

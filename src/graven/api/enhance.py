@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import DataError, UsageError
+from graven.errors import DataError, OutputError, UsageError
 from graven.io.geotiff import write_image_cog
 from graven.io.images import open_raster
 from graven.prepare.bands import bands_view
@@ -107,7 +108,9 @@ def enhance(
     Raises
     ------
     UsageError
-        If the method or colour space is unknown, or the result exists.
+        If the method or colour space is unknown, the result exists, or `out` is a file.
+    OutputError
+        If the folder or the picture cannot be written; nothing is left behind.
     DataError
         If the image is refused or does not suit the method.
     """
@@ -127,8 +130,8 @@ def enhance(
     target = folder / f"{raster.name}_{label}.tif"
     if target.exists() and not overwrite:
         raise UsageError(f"{target} exists; give --overwrite to replace it")
-    folder.mkdir(parents=True, exist_ok=True)
-    with monitor.progress(f"{method} of {raster.name}") as report:
+    created = _make_folder(folder)
+    with _removed_on_error(created), monitor.progress(f"{method} of {raster.name}") as report:
         write_image_cog(
             target,
             _rows(view, report),
@@ -136,12 +139,36 @@ def enhance(
             width=view.width,
             n_bands=view.n_bands,
             dtype=view.dtype,
-            read_valid=None if _is_whole(raster) else view.read_valid,
+            read_valid=None if _is_whole(view) else view.read_valid,
             georeference=view.georeference,
             pixel_size=view.pixel_size,
             tags={"GRAVEN_ENHANCED": label, "GRAVEN_SOURCE_SHA256": raster.source_sha256 or ""},
         )
     return Enhanced(target, note)
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make a folder with its parents and give those that were not there, innermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"-o must name a folder, {folder} is or lies under a file; choose another name") from error
+    except OSError as error:
+        raise OutputError(f"the folder {folder} cannot be made ({error.strerror}); choose another place") from error
+    return missing
+
+
+@contextmanager
+def _removed_on_error(folders: list[Path]) -> Iterator[None]:
+    """Take away folders that were made for a result which did not come about."""
+    try:
+        yield
+    except BaseException:
+        for folder in folders:
+            with suppress(OSError):  # not empty: it is no longer ours alone
+                folder.rmdir()
+        raise
 
 
 def _is_whole(raster: Raster) -> bool:

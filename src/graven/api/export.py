@@ -7,12 +7,12 @@ from pathlib import Path
 from graven.errors import DataError, UsageError
 from graven.io.coco import write_coco
 from graven.io.folders import OutputFolder
-from graven.io.gpkg import read_gpkg
-from graven.io.images import open_raster
+from graven.io.gpkg import read_gpkg, read_gpkg_panel
 from graven.io.labelme import write_labelme
 from graven.io.strictjson import read_json
+from graven.measure.edited import geometry_measures
 from graven.methods.record import VECTOR_WRITERS, Scene, file_hashes, write_run
-from graven.types import PETROGLYPH_CLASSES, PixelSize
+from graven.types import PETROGLYPH_CLASSES
 
 __all__ = ["FORMATS", "export"]
 
@@ -57,7 +57,7 @@ def export(
         raise DataError(
             f"{folder} must be a record with one *_traces.gpkg, found {len(packages)}; run graven segment first"
         )
-    traces = read_gpkg(packages[0])
+    traces = read_gpkg(packages[0], remeasure=geometry_measures)
     scene, image_name = _scene(folder, packages[0])
     target = Path(out) if out is not None else Path(f"{folder.resolve().name}-export")
     with OutputFolder(target, overwrite=overwrite) as output:
@@ -89,16 +89,12 @@ def export(
 
 
 def _scene(folder: Path, package: Path) -> tuple[Scene, str]:
-    """Find out what the record is of: from its mask where there is one, else from its account."""
-    name = package.name.removesuffix("_traces.gpkg")
+    """Find out what the record is of: its place from the GeoPackage, the name of the image from its account."""
     account = read_json(folder / "run.json")
-    image_name = str(account["input"]["name"])
-    mask = folder / f"{name}_mask.tif"
-    if mask.is_file():
-        raster = open_raster(mask, palette="index", hash_source=False)
-        source = account["input"]["sha256"] or name
-        return Scene(name, raster.height, raster.width, raster.georeference, raster.pixel_size, source), image_name
-    height, width = account["input"]["size"]
-    size = account.get("pixel_size")
-    pixel_size = None if size is None else PixelSize(**size)
-    return Scene(name, height, width, None, pixel_size, account["input"]["sha256"] or name), image_name
+    facts = account.get("input") if isinstance(account, dict) else None
+    image_name = facts.get("name") if isinstance(facts, dict) else None
+    if not isinstance(image_name, str):
+        raise DataError(f"{folder} is no record of segment or measure: its run.json names no input; give the record")
+    panel = read_gpkg_panel(package)
+    name = package.name.removesuffix("_traces.gpkg")
+    return Scene(name, panel.height, panel.width, panel.georeference, panel.pixel_size, panel.source), image_name

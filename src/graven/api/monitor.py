@@ -18,7 +18,7 @@ class Monitor(Protocol):
         """Take one line for a person."""
         ...
 
-    def event(self, kind: str, **facts: Any) -> None:
+    def event(self, kind: str, /, **facts: Any) -> None:
         """Take one event for a machine log."""
         ...
 
@@ -33,7 +33,7 @@ class _Silent:
     def say(self, text: str) -> None:
         """Ignore the line."""
 
-    def event(self, kind: str, **facts: Any) -> None:
+    def event(self, kind: str, /, **facts: Any) -> None:
         """Ignore the event."""
 
     def progress(self, description: str) -> AbstractContextManager[Callable[[int, int], None]]:

@@ -21,6 +21,7 @@ from graven.io.fs import write_bytes_atomic, write_text_atomic
 from graven.io.images import open_raster
 from graven.io.labelme import list_labelme
 from graven.io.maskfolders import list_mask_folders, list_pitoti
+from graven.prepare.bands import bands_view
 from graven.prepare.splits import split_groups, split_random_patches
 from graven.types import TileGrid
 
@@ -29,9 +30,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from graven.types import Raster
     from graven.types.dataset import LabelledImage
 
 __all__ = ["LAYOUTS", "Patch", "Prepared", "prepare"]
+
+N_BANDS = 3
+"""Bands of a patch, which is what the networks take."""
 
 LAYOUTS: dict[str, Callable[[Path], list[LabelledImage]]] = {
     "pitoti": list_pitoti,
@@ -144,6 +149,7 @@ def prepare(
     if patch_px < 32:
         raise InputError(f"a patch must have a side of at least 32 px, got {patch_px}")
     layout, items = _list(folder, layout)
+    _check_names(items)
     target = Path(out) if out is not None else Path(f"{folder.resolve().name}-patches")
     groups = [item.group for item in items]
     with OutputFolder(target, overwrite=overwrite) as output:
@@ -155,7 +161,10 @@ def prepare(
                     _make_folders(output.path / side)
             for done, item in enumerate(items):
                 report(done, len(items))
-                for patch in _patches(item, patch_px):
+                raster, note = bands_view(open_raster(item.image_path, hash_source=False), n_bands=N_BANDS)
+                if note is not None:
+                    monitor.say(f"{item.name}: {note}")
+                for patch in _patches(item, raster, patch_px):
                     side = "train" if leaky else sides[item.group]
                     rows.append(_write_patch(output.path, side, patch))
             report(len(items), len(items))
@@ -180,10 +189,18 @@ def _list(folder: Path, layout: str) -> tuple[str, list[LabelledImage]]:
     raise DataError(f"{folder} fits no known layout; " + "; ".join(reasons))
 
 
-def _patches(item: LabelledImage, patch_px: int) -> Iterator[Patch]:
-    raster = open_raster(item.image_path, hash_source=False)
-    if raster.dtype != np.uint8:
-        raise DataError(f"{item.image_path.name} must have 8 bits per band to become patches, got {raster.dtype}")
+def _check_names(items: list[LabelledImage]) -> None:
+    """Refuse images of one name: their patches would overwrite each other."""
+    found: dict[str, LabelledImage] = {}
+    for item in items:
+        other = found.setdefault(item.name, item)
+        if other is not item:
+            raise DataError(
+                f"{other.image_path} and {item.image_path} would both be named {item.name!r}; rename one of them"
+            )
+
+
+def _patches(item: LabelledImage, raster: Raster, patch_px: int) -> Iterator[Patch]:
     size = (raster.height, raster.width)
     target = item.read_target(size)
     valid = (

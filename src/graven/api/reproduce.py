@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graven._version import __version__
+from graven.api.account import Clock, account, output_hashes
 from graven.api.jobs import job_folder
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import DataError, UsageError
-from graven.io.fs import write_text_atomic
+from graven.methods.record import write_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,6 +130,7 @@ def reproduce(
         raise UsageError(f"reproduce knows {', '.join(STUDIES)}, got {study!r}")
     from graven.studies.begl import run_study
     from graven.studies.begl_protocol import choose_contenders, choose_protocol
+    from graven.studies.labelled import digest_of
     from graven.studies.sources import require_training
 
     plan = choose_protocol(protocol, epochs=epochs)
@@ -143,6 +143,7 @@ def reproduce(
     if source is None and group_by is not None:
         raise UsageError("--group-by belongs to --data; procedural panels are groups of their own")
     require_training()
+    clock = Clock()
     target = Path(out) if out is not None else Path(f"{study}-study")
     command = _command(study, source, protocol, n_seeds, epochs, losses, variants, group_by)
     with job_folder(target, command="reproduce", resume=resume) as output:
@@ -156,8 +157,29 @@ def reproduce(
             command=command,
             monitor=monitor,
         )
-        facts = {"command": "reproduce", "graven": __version__, "study": study, "typed": command}
-        write_text_atomic(output.path / "run.json", json.dumps({**facts, "miou": result.miou}, indent=1) + "\n")
+        told = account(
+            "reproduce",
+            clock=clock,
+            options={
+                "study": study,
+                "data": source,
+                "out": target,
+                "protocol": protocol,
+                "n_seeds": n_seeds,
+                "epochs": epochs,
+                "losses": losses,
+                "variants": variants,
+                "group_by": group_by,
+                "resume": resume,
+            },
+            inputs=[] if source is None else [{"name": source.resolve().name, "sha256": digest_of(source)}],
+            settings=asdict(plan),
+            outputs=output_hashes(output.path, leave_out=("panels",)),
+            study=study,
+            typed=command,
+            miou=result.miou,
+        )
+        write_run(output.path, told)
     return Reproduced(target, study, result)
 
 

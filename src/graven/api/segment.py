@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import time
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graven._version import __version__
+from graven.api.account import Clock, account
 from graven.api.doctor import versions
 from graven.api.images import crs_name, open_image
 from graven.api.monitor import SILENT, Monitor
@@ -183,8 +181,7 @@ def segment(
     unknown = sorted(set(only) - set(PARTS))
     if unknown or not only:
         raise UsageError(f"only takes any of {', '.join(PARTS)}, got {', '.join(unknown) or 'nothing'}")
-    started = datetime.now(UTC)
-    clock = _Clock()
+    clock = Clock()
     bundle = read_bundle(model)
     raster = open_image(image, scale=scale, length=length, roi=roi)
     settings = petroglyph.PetroglyphSettings(
@@ -222,7 +219,20 @@ def segment(
         _write(output.path, run, only)
         clock.lap("write")
         files = file_hashes(output.path)
-        write_run(output.path, _account(run, files, started=started, clock=clock, only=only, roi=roi))
+        asked = {
+            "image": Path(image),
+            "model": Path(model),
+            "out": target,
+            "scale": scale,
+            "length": length,
+            "roi": _region(roi),
+            **asdict(settings),
+            "only": only,
+            "title": title,
+            "engine": engine,
+            "resume": resume,
+        }
+        write_run(output.path, _account(run, files, asked=asked, clock=clock, only=only))
         shutil.rmtree(work)
     summary = record.summary
     return Segmented(
@@ -274,20 +284,6 @@ class _Run:
             "pixel_size": None if self.raster.pixel_size is None else asdict(self.raster.pixel_size),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-class _Clock:
-    """Seconds of each part of a run, by the monotonic clock."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-        self.laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        """End a part."""
-        now = time.monotonic()
-        self.laps[name] = round(now - self._last, 3)
-        self._last = now
 
 
 def _load(bundle: Bundle, settings: PetroglyphSettings, *, engine: str) -> tuple[Tracer, Tracer | None]:
@@ -441,45 +437,45 @@ def _gate_summary(run: _Run, gate: Tracer) -> GateSummary:
 
 
 def _account(
-    run: _Run, files: dict[str, str], *, started: datetime, clock: _Clock, only: tuple[str, ...], roi: str | None
+    run: _Run, files: dict[str, str], *, asked: dict[str, Any], clock: Clock, only: tuple[str, ...]
 ) -> dict[str, Any]:
     record, raster = run.record, run.raster
     rotation = run.plan.frame.rotation
-    return {
-        "command": "segment",
-        "run_id": run.run_id,
-        "graven": __version__,
-        "started": started.isoformat(timespec="seconds"),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": clock.laps,
-        "input": {"name": run.file_name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
-        "pixel_size": None if raster.pixel_size is None else asdict(raster.pixel_size),
-        "settings": {**asdict(run.settings), "only": list(only), "roi": roi},
-        "resolved": {
+    models = [
+        {"name": model.spec.name, "version": model.spec.version, "role": role, "sha256": model.spec.sha256}
+        for role, model in (("segment", run.segmenter), ("gate", run.gate))
+        if model is not None
+    ]
+    return account(
+        "segment",
+        clock=clock,
+        options=asked,
+        inputs=[{"name": run.file_name, "sha256": raster.source_sha256}, *models],
+        settings={**asdict(run.settings), "only": list(only), "roi": run.region},
+        outputs=files,
+        run_id=run.run_id,
+        input={"name": run.file_name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
+        pixel_size=None if raster.pixel_size is None else asdict(raster.pixel_size),
+        resolved={
             "tile_px": run.plan.grid.tile_px,
             "overlap_px": run.plan.grid.overlap_px,
             "threshold": run.plan.threshold,
             "min_area_px": run.plan.min_area_px,
             "rotation": None if rotation is None else asdict(rotation),
             "matrix": list(run.plan.frame.matrix),
+            "valid_sha256": record.valid_sha256,
         },
-        "models": [
-            {"name": model.spec.name, "version": model.spec.version, "role": role, "sha256": model.spec.sha256}
-            for role, model in (("segment", run.segmenter), ("gate", run.gate))
-            if model is not None
-        ],
-        "engine": {"name": run.segmenter.engine.name, "device": "CPU"},
-        "versions": versions(),
-        "tiles": {
+        models=models,
+        engine={"name": run.segmenter.engine.name, "device": "CPU"},
+        tiles={
             "all": record.summary.n_tiles,
             "predicted": record.summary.n_predicted,
             "gated": record.summary.n_gated,
             "invalid": record.summary.n_invalid,
             "rows_resumed": record.summary.n_tile_rows_resumed,
         },
-        "n_traces": len(record.traces),
-        "totals": {name: asdict(measure) for name, measure in record.totals.items()},
-        "notes": list(run.plan.notes),
-        "outputs": files,
-        "provenance": record.provenance.to_dicts(),
-    }
+        n_traces=len(record.traces),
+        totals={name: asdict(measure) for name, measure in record.totals.items()},
+        notes=list(run.plan.notes),
+        provenance=record.provenance.to_dicts(),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graven._version import __version__
+from graven.api.account import Clock, account, output_hashes
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import InputError, UsageError
 from graven.io.folders import OutputFolder
-from graven.io.fs import sha256_file, write_text_atomic
 from graven.io.geotiff import write_float_cog, write_image_cog, write_mask_cog
+from graven.methods.record import write_run
 from graven.synthetic import make_petroglyph, petroglyph_layers
 from graven.synthetic.rock import ROCKS
 from graven.synthetic.testsets import GENERATOR_VERSION
@@ -138,6 +138,7 @@ def synth(
         )
     name = f"{kind}_{seed}"
     target = Path(out) if out is not None else Path(name)
+    clock = Clock()
     with OutputFolder(target, overwrite=overwrite) as output:
         monitor.say(f"growing {name}, {size_px} x {size_px} px …")
         panel = make_petroglyph(
@@ -149,9 +150,7 @@ def synth(
         )
         with monitor.progress("writing") as report:
             _write_layers(output.path, name, panel, report=report)
-        facts = {
-            "command": "synth",
-            "graven": __version__,
+        facts: dict[str, Any] = {
             "generator": GENERATOR_VERSION,
             "kind": kind,
             "seed": seed,
@@ -163,8 +162,18 @@ def synth(
             "pecked_share": round(float(panel.mask.sum() / max(1, panel.valid.sum())), 6),
         }
         files = sorted(output.path.glob(f"{name}_*"))
-        hashes = {file.name: sha256_file(file) for file in files}
-        write_text_atomic(output.path / "run.json", json.dumps({**facts, "outputs": hashes}, indent=2) + "\n")
+        options = {
+            "kind": kind,
+            "seed": seed,
+            "size_px": size_px,
+            "pixel_size_mm": pixel_size_mm,
+            "degradation": degradation,
+            "rock": rock,
+            "out": target,
+        }
+        hashes = output_hashes(output.path)
+        write_run(output.path, account("synth", clock=clock, options=options, outputs=hashes, **facts))
+        facts = {"command": "synth", "graven": __version__, **facts}
     return Synthesised(target, tuple(target / file.name for file in files), facts)
 
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graven._version import __version__
+from graven.api.account import Clock, account, output_hashes
 from graven.api.jobs import job_folder
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import DataError, UsageError
-from graven.io.fs import write_text_atomic
+from graven.methods.record import write_run
 from graven.studies.labelled import digest_of, prepared_sides
 from graven.studies.sources import chain_of, labelled_source, procedural_source, require_training
 
@@ -173,6 +173,7 @@ def train(
         if not max_minutes > 0:
             raise UsageError(f"--max-minutes must be above 0, got {max_minutes}")
         plan = replace(plan, run=replace(plan.run, max_minutes=max_minutes))
+    clock = Clock()
     chain_of(plan.prepare)
     if data is None and plan.method != "petroglyph":
         raise UsageError(f"the recipe {plan.name!r} trains the method {plan.method}; give its panels with --data")
@@ -210,15 +211,30 @@ def train(
             minutes=result.elapsed_s / 60,
             images_per_s=result.images_per_s,
         )
-        facts = {
-            "command": "train",
-            "graven": __version__,
-            "recipe_sha256": recipe_hash(plan),
-            "standardisation": {"mean": list(mean), "std": list(std)},
-            "data": {side: {"origin": store.origin, "sha256": store.sha256} for side, store in stores.items()},
-            "result": json.loads((output.path / "result.json").read_text(encoding="utf-8")),
-        }
-        write_text_atomic(output.path / "run.json", json.dumps(facts, indent=1) + "\n")
+        told = account(
+            "train",
+            clock=clock,
+            options={
+                "recipe": Path(recipe),
+                "data": None if data is None else Path(data),
+                "out": target,
+                "resume": resume,
+                "max_minutes": max_minutes,
+                "n_panels": n_panels,
+                "panel_px": panel_px,
+            },
+            inputs=[
+                {"name": "recipe", "sha256": recipe_hash(plan)},
+                *({"name": f"panels/{side}", "sha256": store.sha256} for side, store in stores.items()),
+            ],
+            settings=asdict(plan),
+            outputs=output_hashes(output.path, leave_out=("panels",)),
+            recipe_sha256=recipe_hash(plan),
+            standardisation={"mean": list(mean), "std": list(std)},
+            data={side: {"origin": store.origin, "sha256": store.sha256} for side, store in stores.items()},
+            result=json.loads((output.path / "result.json").read_text(encoding="utf-8")),
+        )
+        write_run(output.path, told)
     return trained
 
 

@@ -6,6 +6,7 @@ Results go to standard output, everything else to standard error.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ class Console:
         self.json_lines = json_lines
         self.quiet = quiet
 
-    def event(self, kind: str, **facts: Any) -> None:
+    def event(self, kind: str, /, **facts: Any) -> None:
         """Write one machine-readable event; nothing without ``--json``."""
         if self.json_lines:
             _write(sys.stdout, json.dumps({"event": kind, **facts}, ensure_ascii=False, default=str))
@@ -48,7 +49,7 @@ class Console:
         if not self.json_lines and not self.quiet:
             _write(sys.stderr, text)
 
-    def result(self, text: str, **facts: Any) -> None:
+    def result(self, text: str, /, **facts: Any) -> None:
         """Write the result: text for a person, or the facts as one JSON line."""
         if self.json_lines:
             self.event("result", **facts)
@@ -113,5 +114,11 @@ def _cell(value: Any) -> str:
 
 
 def _write(stream: Any, text: str) -> None:
-    stream.write(text + "\n")
-    stream.flush()
+    """Write a line; where nobody listens any more (``graven … | head``), go on with the work in silence."""
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

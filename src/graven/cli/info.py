@@ -1,4 +1,4 @@
-"""``graven info``: what a file is, without decoding it."""
+"""``graven info``: what an image is; a TIFF by its header alone, a PNG or JPEG is decoded once."""
 
 from __future__ import annotations
 

@@ -95,8 +95,9 @@ def run(args: list[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 - the one border where every error becomes a line and a code
         sys.exit(_explain(error))
     except KeyboardInterrupt:
-        _say("interrupted; repeat the command with --resume where the verb offers it")
-        sys.exit(130)
+        code = 130
+    if code == 130:  # typer turns Ctrl-C within a command into this code and says nothing
+        _say("interrupted; repeat the command, with --resume where the verb offers it")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -113,9 +114,6 @@ def _explain(error: Exception) -> int:
     if isinstance(error, typer.Abort):
         _say("stopped")
         return 130
-    if isinstance(error, BrokenPipeError):
-        sys.stderr.close()
-        return 0
     if isinstance(error, MemoryError):
         _say("not enough memory; use a smaller --tile or --roi, or close other programs")
         return 4

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graven.errors import DataError, InputError, MismatchError, UsageError
-from graven.io.bundle_files import OPTIONAL, REQUIRED, UNSAFE_SUFFIXES, npy_bytes, read_npy, refuse_unsafe, unpack
 from graven.io import seam
+from graven.io.bundle_files import OPTIONAL, REQUIRED, UNSAFE_SUFFIXES, npy_bytes, read_npy, refuse_unsafe, unpack
 from graven.io.fs import sha256_file, write_bytes_atomic
 from graven.io.model_json import spec_from_json, spec_to_json
 from graven.io.onnx_check import check_onnx
@@ -228,7 +228,7 @@ def write_bundle(
 
 def _swap_in(folder: Path, parts: dict[str, bytes]) -> None:
     """Write a bundle beside its place, read it back, and only then exchange the folders."""
-    place = folder.absolute()
+    place = folder.resolve()
     fresh: Path | None = None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

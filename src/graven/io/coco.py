@@ -15,9 +15,10 @@ import shapely
 from graven.errors import DataError, MismatchError
 from graven.io.fs import write_text_atomic
 from graven.io.rasterize import rasterize_geometries
+from graven.io.records import known
 from graven.io.rle import decode_rle, encode_rle, pack_counts, unpack_counts
 from graven.io.strictjson import read_json
-from graven.types.dataset import LabelledImage
+from graven.types.dataset import LabelledImage, unique_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,7 +97,7 @@ def list_coco(
     Returns
     -------
     list of LabelledImage
-        In the order of the file; each image is its own group.
+        In the order of the file; each image is its own group, and named by its path, the parts joined by ``__``.
 
     Raises
     ------
@@ -107,11 +108,14 @@ def list_coco(
     document = read_json(file, max_bytes=MAX_BYTES)
     if not isinstance(document, dict) or not all(isinstance(document.get(k), list) for k in ("images", "annotations")):
         raise DataError(f"{file.name} is not a COCO file: it needs the lists images and annotations")
-    names = {entry["id"]: entry.get("name") for entry in document.get("categories", []) if isinstance(entry, dict)}
+    names = _category_names(document.get("categories", []), file.name)
     by_image: dict[Any, list[Any]] = defaultdict(list)
     for annotation in document["annotations"]:
         if not isinstance(annotation, dict) or "image_id" not in annotation or "segmentation" not in annotation:
             raise DataError(f"{file.name} has an annotation without image_id or segmentation")
+        for key in ("image_id", "category_id"):
+            if not isinstance(annotation.get(key), int | str | None):
+                raise DataError(f"{file.name} has an annotation whose {key} is {annotation[key]!r}; give a number")
         if categories is None or names.get(annotation.get("category_id")) in categories:
             by_image[annotation["image_id"]].append(annotation["segmentation"])
     roots = [images] if images is not None else [file.parent, file.parent / "images"]
@@ -119,11 +123,11 @@ def list_coco(
     for entry in document["images"]:
         if not isinstance(entry, dict) or "id" not in entry or not isinstance(entry.get("file_name"), str):
             raise DataError(f"{file.name} has an image without id or file_name")
-        image_path = _resolve(entry["file_name"], roots, file.name)
+        if not isinstance(entry["id"], int | str):
+            raise DataError(f"{file.name} has an image whose id is {entry['id']!r}; give a number")
+        image_path, name = _resolve(entry["file_name"], roots, file.name)
         read = _reader(by_image[entry["id"]], f"image {entry['file_name']} of {file.name}")
-        items.append(
-            LabelledImage(name=image_path.stem, group=image_path.stem, image_path=image_path, read_target=read)
-        )
+        items.append(LabelledImage(name=name, group=name, image_path=image_path, read_target=read))
     if not items:
         raise DataError(f"{file.name} lists no images")
     return items
@@ -177,7 +181,7 @@ def write_coco(
                 "area": float(sum(polygon.area for polygon in polygons)),
                 "bbox": [x_min, y_min, x_max - x_min, y_max - y_min],
                 "iscrowd": 0,
-                "x_graven": {"uid": trace.uid, "status": trace.status, "confidence": trace.confidence},
+                "x_graven": {"uid": trace.uid, "status": trace.status, "confidence": known(trace.confidence)},
             }
         )
     scale = None if pixel_size is None else [pixel_size.x_mm, pixel_size.y_mm]
@@ -200,15 +204,24 @@ def _only_json(path: Path) -> Path:
     return found[0]
 
 
-def _resolve(name: str, roots: Sequence[Path], source: str) -> Path:
-    """Find an image under one of the roots; names that lead outside are refused."""
+def _category_names(categories: Any, source: str) -> dict[Any, Any]:
+    if not isinstance(categories, list):
+        raise DataError(f"{source} must have a list of categories, got {type(categories).__name__}")
+    for entry in categories:
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), int | str):
+            raise DataError(f"{source} has a category without id; give each an id and a name")
+    return {entry["id"]: entry.get("name") for entry in categories}
+
+
+def _resolve(name: str, roots: Sequence[Path], source: str) -> tuple[Path, str]:
+    """Find an image under one of the roots and name it; names that lead outside are refused."""
     relative = name.replace("\\", "/")
     for root in roots:
         candidate = (root / relative).resolve()
         if not candidate.is_relative_to(root.resolve()):
             raise DataError(f"{source} names {name!r}, which leads outside {root}; move the image into the folder")
         if candidate.is_file():
-            return candidate
+            return candidate, unique_name(candidate.with_suffix(""), root.resolve())
     raise DataError(f"{source} names {name!r}, which is not in {' or '.join(str(root) for root in roots)}")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +16,27 @@ import shapely
 from graven._version import __version__
 from graven.errors import DataError, OutputError
 from graven.io.fs import atomic_path
+from graven.io.gdalenv import load_rasterio
+from graven.io.georeference import georeference_of
 from graven.io.gpkgrows import COLUMNS, TEXT_COLUMNS, WHOLE_COLUMNS, Row, region_rows, stroke_rows
+from graven.io.gpkgtraces import Feature, traces_of
 from graven.io.ogrenv import load_pyogrio
-from graven.io.records import measures_from_json, reading_key
+from graven.io.records import reading_key
 from graven.io.strictjson import parse_json
 from graven.io.styles import vector_style
 from graven.io.vectorframe import Placement, vector_placement
-from graven.types import Trace
+from graven.types import Georeference, PixelSize
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from graven.types import ClassTable, Georeference, PixelSize
+    from graven.io.gpkgtraces import Remeasure
+    from graven.types import Affine6, ClassTable, ScaleSource, Trace
 
-__all__ = ["read_gpkg", "write_gpkg"]
+__all__ = ["GpkgPanel", "read_gpkg", "read_gpkg_panel", "write_gpkg"]
 
 _NO_TIME = "1970-01-01T00:00:00.000Z"
-_STATUS = ("proposed", "confirmed", "rejected")
 _STYLES = """CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),
 f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT,
 styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME)"""
@@ -115,8 +119,34 @@ def write_gpkg(
         _finish(path, [layer for layer, _, _ in layers], classes, created or _NO_TIME)
 
 
-def read_gpkg(path: str | os.PathLike[str]) -> list[Trace]:
-    """Read traces that `write_gpkg` wrote, also after editing in QGIS.
+@dataclass(frozen=True, slots=True)
+class GpkgPanel:
+    """The panel that a GeoPackage of graven speaks of, from its own metadata.
+
+    Attributes
+    ----------
+    height, width : int, pixels
+        Size of the raster.
+    georeference : Georeference or None
+        None for a plain image, whose file has a panel frame with y up.
+    pixel_size : PixelSize or None
+        Its scale.
+    source : str
+        Hash or name of the input.
+    affine : tuple of 6 floats
+        From pixels to the coordinates in the file.
+    """
+
+    height: int
+    width: int
+    georeference: Georeference | None
+    pixel_size: PixelSize | None
+    source: str
+    affine: Affine6
+
+
+def read_gpkg_panel(path: str | os.PathLike[str]) -> GpkgPanel:
+    """Read what a GeoPackage that `write_gpkg` wrote says of its panel.
 
     Parameters
     ----------
@@ -125,14 +155,55 @@ def read_gpkg(path: str | os.PathLike[str]) -> list[Trace]:
 
     Returns
     -------
-    list of Trace
-        In pixels, in order of class and number.
+    GpkgPanel
+        Size, place and scale of the raster.
 
     Raises
     ------
     DataError
         If the file is no GeoPackage, or one that graven did not write.
     """
+    with _opened(path) as (_, panel):
+        return panel
+
+
+def read_gpkg(path: str | os.PathLike[str], *, remeasure: Remeasure | None = None) -> list[Trace]:
+    """Read traces that `write_gpkg` wrote, also after editing in QGIS.
+
+    Parameters
+    ----------
+    path : path
+        A GeoPackage of graven.
+    remeasure : callable, optional
+        ``remeasure(trace, pixel_size) -> measures`` for what was drawn or changed since
+        (`graven.measure.edited.geometry_measures`); without it such traces have no measures.
+
+    Returns
+    -------
+    list of Trace
+        In pixels, in order of class and number; see `graven.io.gpkgtraces` for what editing does to them.
+
+    Raises
+    ------
+    DataError
+        If the file is no GeoPackage, one that graven did not write, or a feature cannot be a trace.
+    """
+    path = Path(path)
+    with _opened(path) as (names, panel):
+        layers = {name: _features(path, name) if name in names else [] for name in ("regions", "strokes")}
+        return traces_of(
+            layers["regions"],
+            layers["strokes"],
+            Placement(panel.affine, None, "frame"),
+            source=panel.source,
+            pixel_size=panel.pixel_size,
+            remeasure=remeasure,
+        )
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[list[str], GpkgPanel]]:
+    """Check a file, give its layers and its panel, and turn whatever a reader raises into an error of ours."""
     pyogrio = load_pyogrio()
     path = Path(path)
     if not path.is_file():
@@ -140,18 +211,39 @@ def read_gpkg(path: str | os.PathLike[str]) -> list[Trace]:
     _check_is_geopackage(path)
     try:
         names = [str(entry[0]) for entry in pyogrio.list_layers(path)]
-        facts = pyogrio.read_info(path, layer=names[0])["dataset_metadata"]
-        affine = parse_json(facts["graven"], name=path.name)["affine"]
-        a, b, c, d, e, f = (float(value) for value in affine)
-        placement = Placement((a, b, c, d, e, f), None, "frame")
-        regions = _read_layer(path, "regions") if "regions" in names else []
-        strokes = _read_layer(path, "strokes") if "strokes" in names else []
-        return _traces(regions, strokes, placement, path.name)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, KeyError, TypeError, ValueError) as error:
+        layer = next((name for name in names if name in ("regions", "strokes")), names[0])
+        info = pyogrio.read_info(path, layer=layer)
+        yield names, _panel(parse_json(info["dataset_metadata"]["graven"], name=path.name), info["crs"])
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
         reason = " ".join(str(error).split())[:100]
         raise DataError(
             f"{path.name} is no GeoPackage of graven ({reason}); give the file that graven wrote"
         ) from error
+
+
+def _panel(facts: dict[str, Any], crs: str | None) -> GpkgPanel:
+    a, b, c, d, e, f = (float(value) for value in facts["affine"])
+    affine: Affine6 = (a, b, c, d, e, f)
+    height, width = int(facts["height"]), int(facts["width"])
+    pixel_size = None
+    if facts["pixel_size_mm"] is not None:
+        x_mm, y_mm = facts["pixel_size_mm"]
+        source: ScaleSource = facts["pixel_size_source"]
+        pixel_size = PixelSize(float(x_mm), float(y_mm), source, float(facts["pixel_size_sigma"]))
+    georeference = None
+    if affine != vector_placement(None, pixel_size, height=height).affine:
+        found = None if crs is None or "Undefined Cartesian" in crs else load_rasterio().crs.CRS.from_user_input(crs)
+        georeference = (
+            Georeference(affine, None, "local", None) if found is None else georeference_of(found, affine, {})
+        )
+    return GpkgPanel(height, width, georeference, pixel_size, str(facts["source"]), affine)
 
 
 def _write_layer(
@@ -247,47 +339,11 @@ def _check_is_geopackage(path: Path) -> None:
         raise DataError(f"{path.name} is damaged; restore it from a copy")
 
 
-def _read_layer(path: Path, layer: str) -> list[tuple[Any, dict[str, Any]]]:
-    meta, _, geometry, columns = load_pyogrio().raw.read(str(path), layer=layer)
+def _features(path: Path, layer: str) -> list[Feature]:
+    meta, fids, geometry, columns = load_pyogrio().raw.read(str(path), layer=layer, return_fids=True)
     names = [str(name) for name in meta["fields"]]
-    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-    return list(zip(shapely.from_wkb(geometry), rows, strict=True))
-
-
-def _traces(
-    regions: list[tuple[Any, dict[str, Any]]],
-    strokes: list[tuple[Any, dict[str, Any]]],
-    placement: Placement,
-    name: str,
-) -> list[Trace]:
-    heads: dict[str, dict[str, Any]] = {}
-    polygons: dict[str, tuple[tuple[Any, ...], ...]] = {}
-    lines: dict[str, list[tuple[int, Any]]] = {}
-    for shape, row in regions:
-        rings = [[shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)] for part in shape.geoms]
-        polygons[row["uid"]] = placement.pixel_parts(rings)
-        heads[row["uid"]] = row
-    for shape, row in strokes:
-        points = placement.pixels(shapely.get_coordinates(shape))
-        lines.setdefault(row["uid"], []).append((int(row["part"]), points))
-        if row["measures"] and row["uid"] not in polygons:
-            heads[row["uid"]] = row
-    traces = []
-    for uid, row in heads.items():
-        if row["status"] not in _STATUS:
-            raise DataError(f"{name}: the status of {uid} must be one of {', '.join(_STATUS)}, got {row['status']!r}")
-        measures = measures_from_json(parse_json(row["measures"] or "{}", name=name), where=f"{name}, {uid}")
-        parts = tuple(points for _, points in sorted(lines.get(uid, []), key=lambda entry: entry[0]))
-        traces.append(
-            Trace(
-                uid,
-                int(row["number"]),
-                int(row["class_id"]),
-                polygons.get(uid, ()),
-                parts,
-                float("nan") if row["confidence"] is None else float(row["confidence"]),
-                measures,
-                row["status"],
-            )
-        )
-    return sorted(traces, key=reading_key)
+    shapes = shapely.from_wkb(geometry)
+    return [
+        Feature(f"{path.name}, {layer}, feature {fid}", shape, dict(zip(names, values, strict=True)))
+        for fid, shape, values in zip(fids, shapes, zip(*columns, strict=True), strict=True)
+    ]

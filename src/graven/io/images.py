@@ -76,7 +76,7 @@ def open_raster(
     OutOfMemory
         If memory runs out.
     ScaleError
-        If `pixel_size` contradicts the geotransform by more than 5 %.
+        If `pixel_size`, or without it the tag of graven, contradicts the geotransform by more than 5 %.
     """
     header = inspect(path, memory_limit_bytes=memory_limit_bytes)
     world = read_world_file(Path(path), header.format)
@@ -163,12 +163,20 @@ class _WholeSource:
 def _settle_scale(
     header: Header, stated: PixelSize | None, tagged: PixelSize | None, derived: PixelSize | None
 ) -> PixelSize | None:
-    """Take the stated scale, else what graven wrote, else the geotransform; the first may not contradict the last."""
-    if stated is not None and derived is not None:
-        ratio = stated.mean_mm / derived.mean_mm
-        if abs(ratio - 1) > _MAX_SCALE_CONFLICT:
-            raise ScaleError(
-                f"{header.path.name}: the file says {derived.mean_mm:.6g} mm/px, but {stated.mean_mm:.6g} was stated; "
-                "leave --scale out or correct the georeference"
-            )
+    """Take the stated scale, else what graven wrote, else the geotransform; none may contradict the last."""
+    if derived is not None and stated is not None and _differ(stated, derived):
+        raise ScaleError(
+            f"{header.path.name}: the file says {derived.mean_mm:.6g} mm/px, but {stated.mean_mm:.6g} was stated; "
+            "leave --scale out or correct the georeference"
+        )
+    if derived is not None and stated is None and tagged is not None and _differ(tagged, derived):
+        raise ScaleError(
+            f"{header.path.name}: its tag says {tagged.mean_mm:.6g} mm/px, its geotransform {derived.mean_mm:.6g}; it "
+            "was resampled or georeferenced anew, so state which is true with --scale"
+        )
     return stated or tagged or derived
+
+
+def _differ(one: PixelSize, other: PixelSize) -> bool:
+    ratios = one.x_mm / other.x_mm, one.y_mm / other.y_mm
+    return max(abs(ratio - 1) for ratio in ratios) > _MAX_SCALE_CONFLICT

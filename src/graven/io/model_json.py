@@ -111,8 +111,7 @@ def spec_from_json(text: str, *, where: str = "model.json") -> ModelSpec:
             "update graven or export the model again"
         )
     try:
-        model = _Model.model_validate_json(text)
-        json.dumps(content, allow_nan=False)
+        model = _Model.model_validate(content)
         classes = ClassTable(tuple(ClassDefinition(**entry.model_dump()) for entry in model.classes))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -120,8 +119,6 @@ def spec_from_json(text: str, *, where: str = "model.json") -> ModelSpec:
         raise DataError(f"{where}: {place}: {first['msg']}, got {_short(first['input'])}") from error
     except GravenError as error:
         raise DataError(f"{where}: classes: {error}") from error
-    except ValueError as error:
-        raise DataError(f"{where} holds a number beyond the range of a float; give a finite one") from error
     return ModelSpec(
         name=model.name,
         version=model.version,

@@ -14,7 +14,7 @@ from graven.errors import DataError, InputError, MismatchError
 from graven.io.gate import check_path
 from graven.io.gdalenv import load_rasterio
 from graven.io.ogrenv import load_pyogrio
-from graven.io.strictjson import read_json
+from graven.io.strictjson import parse_json, read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from graven.types.raster import Raster
+    from graven.types.raster import Affine6, Raster
     from graven.types.window import Window
 
 __all__ = ["read_roi", "restrict"]
@@ -39,7 +39,8 @@ def read_roi(text_or_path: str | Path, raster: Raster) -> BaseGeometry:
     ----------
     text_or_path : str or path
         WKT of a polygon, or the name of a ``.geojson`` (``.json``), ``.px.geojson`` or ``.gpkg`` file. Coordinates are
-        those of the raster's frame if it is georeferenced, else pixels; ``.px.geojson`` is always in pixels.
+        those of the raster's frame if it is georeferenced, else pixels; ``.px.geojson`` is always in pixels, and a
+        GeoPackage that graven wrote for a plain image is brought back to its pixels.
     raster : Raster
         What the region is for.
 
@@ -69,7 +70,7 @@ def read_roi(text_or_path: str | Path, raster: Raster) -> BaseGeometry:
             in_pixels = in_pixels or path.name.lower().endswith(".px.geojson")
             region = _from_geojson(path, raster)
         elif suffix == ".gpkg":
-            region = _from_geopackage(path, raster)
+            region, in_pixels = _from_geopackage(path, raster)
         else:
             raise InputError(f"{path.name}: a region must be WKT, .geojson or .gpkg; convert it")
     region = _polygons_of(region)
@@ -163,19 +164,51 @@ def _from_geojson(path: Path, raster: Raster) -> BaseGeometry:
     return shapely.GeometryCollection(shapes)
 
 
-def _from_geopackage(path: Path, raster: Raster) -> BaseGeometry:
+def _from_geopackage(path: Path, raster: Raster) -> tuple[BaseGeometry, bool]:
+    """Read the polygons of a file, and say whether they are in pixels by now."""
     with path.open("rb") as stream:
         if stream.read(16) != b"SQLite format 3\0":
             raise DataError(f"{path.name}: not a GeoPackage, whatever its name says; save the region again")
     pyogrio = load_pyogrio()
     try:
-        meta, _, geometry, _ = pyogrio.raw.read(str(path), columns=[])
+        layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind and _may_hold_polygons(str(kind))]
+        if len(layers) != 1:
+            listed = ", ".join(layers) or "none"
+            raise DataError(f"{path.name} must hold one layer of polygons, found {listed}; save the region on its own")
+        meta, _, geometry, _ = pyogrio.raw.read(str(path), layer=layers[0], columns=[])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
         raise DataError(f"{path.name}: cannot be read as GeoPackage ({' '.join(str(error).split())[:80]})") from error
-    if meta["crs"] and raster.georeference is not None and raster.georeference.frame != "local":
+    region = shapely.GeometryCollection([shape for shape in shapely.from_wkb(geometry) if shape is not None])
+    if raster.georeference is None:
+        affine = _affine_of(path, layers[0], raster)
+        return (region if affine is None else _inverse(region, affine, path.name)), True
+    if meta["crs"] and raster.georeference.frame != "local":
         _check_crs(path, meta["crs"], raster)
-    shapes = [shape for shape in shapely.from_wkb(geometry) if shape is not None]
-    return shapely.GeometryCollection(shapes)
+    return region, False
+
+
+def _affine_of(path: Path, layer: str, raster: Raster) -> Affine6 | None:
+    """Give the affine of a file that graven wrote for a plain image, whose coordinates have y up; None for others."""
+    pyogrio = load_pyogrio()
+    metadata = pyogrio.read_info(str(path), layer=layer)["dataset_metadata"] or {}
+    if "graven" not in metadata:
+        return None
+    facts = parse_json(metadata["graven"], name=path.name)
+    try:
+        a, b, c, d, e, f = (float(value) for value in facts["affine"])
+        size = int(facts["height"]), int(facts["width"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path.name}: what graven wrote into it is damaged ({error}); write it again") from error
+    if size != (raster.height, raster.width):
+        raise MismatchError(
+            f"{path.name} is of an image of {size[1]} x {size[0]} px, this one has {raster.width} x {raster.height}; "
+            "draw the region on this image"
+        )
+    return a, b, c, d, e, f
+
+
+def _may_hold_polygons(kind: str) -> bool:
+    return any(word in kind for word in ("Polygon", "Surface", "Collection", "Unknown", "Geometry"))
 
 
 def _check_crs(path: Path, name: str, raster: Raster) -> None:
@@ -183,7 +216,13 @@ def _check_crs(path: Path, name: str, raster: Raster) -> None:
     georeference = raster.georeference
     if georeference is None or georeference.crs_wkt is None:
         return
-    theirs, ours = crs.from_user_input(name), crs.from_wkt(georeference.crs_wkt)
+    try:
+        theirs = crs.from_user_input(name)
+    except ValueError as error:
+        raise DataError(
+            f"{path.name} names a coordinate system that is not known, {name[:60]!r}; correct it"
+        ) from error
+    ours = crs.from_wkt(georeference.crs_wkt)
     if theirs != ours:
         raise MismatchError(
             f"{path.name} is in {_short(theirs)}, the image in {_short(ours)}; reproject the region to that"
@@ -209,10 +248,14 @@ def _polygons_of(region: BaseGeometry) -> BaseGeometry:
 def _to_pixels(region: BaseGeometry, raster: Raster) -> BaseGeometry:
     if raster.georeference is None:
         return region
-    a, b, c, d, e, f = raster.georeference.affine
+    return _inverse(region, raster.georeference.affine, raster.name)
+
+
+def _inverse(region: BaseGeometry, affine: Affine6, name: str) -> BaseGeometry:
+    a, b, c, d, e, f = affine
     determinant = a * e - b * d
     if determinant == 0:
-        raise DataError(f"{raster.name}: its affine describes no plane; georeference it again")
+        raise DataError(f"{name}: its affine describes no plane; georeference it again")
     ia, ib, id_, ie = e / determinant, -b / determinant, -d / determinant, a / determinant
     moved: BaseGeometry = affinity.affine_transform(region, [ia, ib, id_, ie, -(ia * c + ib * f), -(id_ * c + ie * f)])
     return moved

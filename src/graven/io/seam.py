@@ -69,8 +69,8 @@ class FileOperations:
 
 def _flush(descriptor: int) -> None:
     """Flush to the medium; on macOS fsync stops at the cache of the drive, and not every disk knows F_FULLFSYNC."""
-    full = getattr(fcntl, "F_FULLFSYNC", None) if fcntl is not None else None
-    if full is not None and fcntl is not None:
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is not None:
         with contextlib.suppress(OSError):
             fcntl.fcntl(descriptor, full)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from graven.errors import DataError
@@ -34,8 +35,8 @@ def read_json(path: Path, *, max_bytes: int = MAX_BYTES) -> Any:
     Raises
     ------
     DataError
-        If the file is missing, too large, not UTF-8, not JSON, nested deeper than 64 levels, or holds NaN, an infinity
-        or the same key twice.
+        If the file is missing, too large, not UTF-8, not JSON, nested deeper than 64 levels, or holds NaN, an infinity,
+        a number beyond the range of a float, or the same key twice.
     """
     try:
         size = path.stat().st_size
@@ -77,7 +78,9 @@ def parse_json(text: str, *, name: str) -> Any:
     if _depth(text) > MAX_DEPTH:
         raise DataError(f"{name} is nested deeper than {MAX_DEPTH} levels; that is no file graven or its peers write")
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated)
+        return json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_refuse_repeated
+        )
     except (ValueError, RecursionError) as error:
         raise DataError(f"{name} is not sound JSON: {error}") from error
 
@@ -108,6 +111,13 @@ def _depth(text: str) -> int:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is beyond the range of a float")
+    return value
 
 
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 The recipe, in order: a working frame (upright, at the model's pixel size), reversal and CLAHE, tiles, a gate that drops
 tiles without pecking, the U-Net, blending, back to the original grid, threshold, figures. The network and its loss are
-those of the paper; the choices that it leaves open are named in ``docs/methods/petroglyph.md``.
+those of the paper [1]_; the choices that it leaves open are named in ``docs/methods/petroglyph.md``.
 
 References
 ----------

@@ -90,10 +90,9 @@ def working_frame(
     """
     notes: list[str] = []
     matrix, height, width = IDENTITY, raster.height, raster.width
-    if rotation is not None:
-        if rotation.applied:
-            notes.append(f"rotation: {rotation.reason}")
-            matrix, height, width = correction_affine(height, width, rotation.skew_deg)
+    if rotation is not None and rotation.applied:
+        notes.append(f"rotation: {rotation.reason}")
+        matrix, height, width = correction_affine(height, width, rotation.skew_deg)
     down, across = _factors(raster, pixel_size_mm, notes, force_scale=force_scale, max_factor=max_factor)
     if abs(down - 1) <= tolerance and abs(across - 1) <= tolerance:
         down = across = 1.0

@@ -18,7 +18,7 @@ class Listener(Protocol):
         """Take one line for a person."""
         ...
 
-    def event(self, kind: str, **facts: Any) -> None:
+    def event(self, kind: str, /, **facts: Any) -> None:
         """Take one event for a machine log."""
         ...
 

@@ -19,6 +19,6 @@ def say_nothing(text: str) -> None:
     del text
 
 
-def note_nothing(kind: str, **facts: Any) -> None:
+def note_nothing(kind: str, /, **facts: Any) -> None:
     """Ignore an event."""
     del kind, facts

@@ -17,9 +17,9 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from graven.errors import Interrupted, MismatchError, TrainingCollapsed, UsageError
-from graven.io.fs import write_bytes_atomic, write_text_atomic
+from graven.io.fs import write_text_atomic
 from graven.train.checkpoint import load_newest, save_checkpoint, save_tensors, tensor_hash
-from graven.train.curves import CsvLog, EventLog, draw_curves, sample_sheet, write_png
+from graven.train.journal import Journal, Pace
 from graven.train.listen import Event, Say, note_nothing, say_nothing
 from graven.train.loader import batches
 from graven.train.precision import resolve_precision
@@ -29,7 +29,7 @@ from graven.train.schedule import rate_at
 from graven.train.state import Ema, Progress, build_optimiser, pack, unpack
 from graven.train.stop import Collapse, SignalFlag, check_foreground, check_loss
 from graven.train.task import Batch, Standardised, Task
-from graven.train.validate import Look, to_device, validate
+from graven.train.validate import to_device, validate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FitResult", "fit"]
 
-LOG_EVERY_STEPS = 10
 SAVE_EVERY_S = 300.0
-DRAW_EVERY_S = 30.0
-TRAIN_COLUMNS = ("epoch", "minutes", "lr", "loss", "gradient_norm", "images_per_s", "waiting_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +169,8 @@ def fit(
         with SignalFlag() as flag:
             return run.loop(train_data, val_data, flag)
     finally:
-        if run.events is not None:
-            run.events.close()
+        if run.journal is not None:
+            run.journal.close()
 
 
 class _Run:
@@ -189,10 +186,10 @@ class _Run:
         say: Say,
         event: Event,
     ) -> None:
-        self.recipe, self.task, self.out, self.pictures = recipe, task, out, pictures
+        self.recipe, self.task, self.out = recipe, task, out
         self.say, self.event = say, event
-        self.events: EventLog | None = None
-        self.drawn = -math.inf
+        self.pictures = pictures
+        self.journal: Journal | None = None
         self.checkpoints = out / "checkpoints"
         self.progress = Progress(collapse=Collapse(after=recipe.run.collapse_after))
         self.facts: dict[str, Any] = {}
@@ -239,16 +236,23 @@ class _Run:
             self._compare(state["facts"], allow_changed=allow_changed)
             self.progress = unpack(state, self.model, self.optimiser, self.ema)
             self.progress.collapse.after = self.recipe.run.collapse_after
+            if "validated" not in state["progress"]:  # an older checkpoint: validation came before saving
+                self.progress.validated = self.progress.step - self.progress.step % self.recipe.run.validate_every_steps
             self.say(f"resumed at step {self.progress.step}")
         elif any(self.checkpoints.glob("step_*.safetensors")):
             raise UsageError(f"{self.out} already holds a run; resume it, or give another folder")
         self.out.mkdir(parents=True, exist_ok=True)
         write_text_atomic(self.out / "recipe.yaml", recipe_to_text(self.recipe))
-        self.train_log = CsvLog(self.out / "train.csv", TRAIN_COLUMNS)
-        self.train_log.start(keep_to_step=self.progress.step)
-        self.val_log: CsvLog | None = None
-        if self.pictures and self.fabric.is_global_zero:
-            self.events = EventLog(self.out / "tensorboard", purge_step=self.progress.step, say=self.say)
+        if self.fabric.is_global_zero:
+            self.journal = Journal(
+                self.out,
+                title=self.recipe.name,
+                score_name=self.task.score_name,
+                step=self.progress.step,
+                pictures=self.pictures,
+                say=self.say,
+                event=self.event,
+            )
 
     def _compare(self, stored: dict[str, Any], *, allow_changed: bool) -> None:
         """Refuse another recipe or other data; only mention what changes the last bits."""
@@ -266,7 +270,7 @@ class _Run:
         """Update until an end is reached."""
         recipe, progress = self.recipe, self.progress
         began = time.monotonic() - progress.elapsed_s
-        saved, window, busy_s, waited_s, n_images = time.monotonic(), _Window(), 0.0, 0.0, 0
+        saved, pace = time.monotonic(), Pace()
         stopped_by: Literal["length", "minutes", "patience"] = "length"
         source = batches(
             train_data,
@@ -285,12 +289,17 @@ class _Run:
             t2 = time.monotonic()
             progress.step += 1
             progress.elapsed_s = t2 - began
-            n_images, busy_s, waited_s = n_images + recipe.data.batch_size, busy_s + t2 - t0, waited_s + t1 - t0
-            window.add(loss, norm, t2 - t0, t1 - t0, recipe.data.batch_size)
-            if progress.step % LOG_EVERY_STEPS == 0:
-                row = window.row(epoch=epoch, minutes=progress.elapsed_s / 60, lr=rate)
-                self._log(row)
-                window = _Window()
+            pace.add(recipe.data.batch_size, busy_s=t2 - t0, waited_s=t1 - t0)
+            if self.journal is not None:
+                self.journal.step(
+                    progress.step,
+                    loss=loss,
+                    gradient_norm=norm,
+                    lr=rate,
+                    epoch=epoch,
+                    minutes=progress.elapsed_s / 60,
+                    pace=pace,
+                )
             if progress.step % recipe.run.validate_every_steps == 0:
                 self._look(val_data)
                 progress.elapsed_s = time.monotonic() - began
@@ -309,7 +318,8 @@ class _Run:
         source.close()
         if progress.validated != progress.step:
             self._look(val_data)
-        self._draw()
+        if self.journal is not None:
+            self.journal.draw()
         self._save()
         result = FitResult(
             stopped_by=stopped_by,
@@ -317,8 +327,8 @@ class _Run:
             best_step=progress.best_step,
             best_score=progress.best_score,
             elapsed_s=progress.elapsed_s,
-            images_per_s=n_images / busy_s if busy_s else 0.0,
-            waiting_share=waited_s / busy_s if busy_s else 0.0,
+            images_per_s=pace.images_per_s,
+            waiting_share=pace.waiting_share,
             weights_sha256=tensor_hash(self.model.state_dict()),
             best_path=self.out / "best.safetensors",
         )
@@ -355,13 +365,6 @@ class _Run:
             self.ema.update(self.model)
         return value, float(norm)
 
-    def _log(self, row: dict[str, float]) -> None:
-        if self.fabric.is_global_zero:
-            self.train_log.add(self.progress.step, row)
-            if self.events is not None:
-                self.events.add(self.progress.step, row, prefix="train")
-            self.event("step", step=self.progress.step, **row)
-
     def _look(self, val_data: Sequence[Sample]) -> None:
         """Validate, keep the best weights, draw what there is to see, and notice a collapse."""
         progress, data = self.progress, self.recipe.data
@@ -379,55 +382,21 @@ class _Run:
         score = look.scores[self.task.score_name]
         gained = score > progress.best_score
         progress.n_without_gain = 0 if gained else progress.n_without_gain + 1
+        progress.validated = progress.step
         if gained:
             progress.best_score, progress.best_step = score, progress.step
             if self.fabric.is_global_zero:
                 facts = {"step": progress.step, "scores": look.scores, **self.facts}
                 save_tensors(self.out / "best.safetensors", self.model.state_dict(), facts=facts)
         self.model.load_state_dict(current)
-        if self.fabric.is_global_zero:
-            self._show(look)
+        if self.journal is not None:
+            self.journal.look(progress.step, look, minutes=progress.elapsed_s / 60)
         progress.collapse.see(
             predicted_share=look.scores["predicted_share"],
             true_share=look.scores["true_share"],
             spread=look.spread,
             step=progress.step,
         )
-
-    def _show(self, look: Look) -> None:
-        """Write what a validation found."""
-        progress = self.progress
-        row = {"minutes": progress.elapsed_s / 60, "loss": look.loss, "spread": look.spread, **look.scores}
-        if self.val_log is None:
-            self.val_log = CsvLog(self.out / "validation.csv", tuple(row))
-            self.val_log.start(keep_to_step=progress.step - 1)
-        self.val_log.add(progress.step, row)
-        self.event("validation", step=progress.step, **row)
-        names = dict.fromkeys((self.task.score_name, "f1", "precision", "recall"))
-        shown = ", ".join(f"{name} {look.scores[name]:.4f}" for name in names)
-        self.say(f"step {progress.step}: validation loss {look.loss:.4f}, {shown}")
-        if self.events is None:
-            return
-        self.events.add(progress.step, row, prefix="validation")
-        if look.shown:
-            sheet = sample_sheet(look.shown)
-            write_png(self.out / "samples.png", sheet)
-            self.events.picture(progress.step, sheet, name="validation")
-        if time.monotonic() - self.drawn > DRAW_EVERY_S:
-            self._draw()
-
-    def _draw(self) -> None:
-        """Draw the curves of the two logs."""
-        if not self.pictures or self.val_log is None or not self.fabric.is_global_zero:
-            return
-        self.drawn = time.monotonic()
-        rows = self.train_log.rows(), self.val_log.rows()
-        try:
-            curves = draw_curves(*rows, score_name=self.task.score_name, title=self.recipe.name)
-        except ImportError:
-            self.say("matplotlib is not installed, so no curves are drawn; the CSV logs hold the same numbers")
-        else:
-            write_bytes_atomic(self.out / "curves.png", curves)
 
     def _save(self) -> None:
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
@@ -440,30 +409,3 @@ class _Run:
             path = save_checkpoint(self.checkpoints, state, step=self.progress.step)
             self.event("checkpoint", step=self.progress.step, path=str(path))
         self.fabric.barrier()
-
-
-class _Window:
-    """Sums since the last line of the log."""
-
-    def __init__(self) -> None:
-        self.losses: list[float] = []
-        self.norms: list[float] = []
-        self.busy_s, self.waited_s, self.n_images = 0.0, 0.0, 0
-
-    def add(self, loss: float, norm: float, busy_s: float, waited_s: float, n_images: int) -> None:
-        self.losses.append(loss)
-        self.norms.append(norm)
-        self.busy_s += busy_s
-        self.waited_s += waited_s
-        self.n_images += n_images
-
-    def row(self, *, epoch: int, minutes: float, lr: float) -> dict[str, float]:
-        return {
-            "epoch": float(epoch),
-            "minutes": minutes,
-            "lr": lr,
-            "loss": sum(self.losses) / len(self.losses),
-            "gradient_norm": sum(self.norms) / len(self.norms),
-            "images_per_s": self.n_images / self.busy_s,
-            "waiting_share": self.waited_s / self.busy_s,
-        }

@@ -1,0 +1,73 @@
+"""Measures of an object that a person drew or changed: from its geometry alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+
+from graven.measure.shape import bounding_rectangle, pixel_sides
+from graven.types import Measure
+
+if TYPE_CHECKING:
+    from graven.types import PixelSize, Trace
+
+__all__ = ["geometry_measures"]
+
+_STAIR_PX = 1.0  # the outline of a traced object is a staircase whose steps lie within 0.71 px of the border behind it
+
+
+def geometry_measures(trace: Trace, pixel_size: PixelSize | None) -> dict[str, Measure]:
+    """Measure a trace by its polygons and lines.
+
+    Parameters
+    ----------
+    trace : Trace
+        Its geometry, in pixels; its measures are not looked at.
+    pixel_size : PixelSize or None
+        Without it the measures are in pixels.
+
+    Returns
+    -------
+    dict of str to Measure
+        For an area ``area perimeter length width bbox_width bbox_height equivalent_diameter pecked_share``, for a line
+        ``length``, and ``stroke_<n>_length`` for each line. The perimeter is that of the outline simplified to 1 pixel,
+        which takes out the steps of a traced one. No uncertainty is known of what a person drew, so none is given; nor
+        are widths of lines, which need the mask.
+
+    Examples
+    --------
+    >>> from graven.types import Trace
+    >>> ring = np.array([[0, 0], [4, 0], [4, 3], [0, 3], [0, 0]], float)
+    >>> measures = geometry_measures(Trace("", 1, 1, ((ring,),), (), 0.5), None)
+    >>> measures["area"], measures["perimeter"]
+    (Measure(value=12.0, unit='px2', sigma=None), Measure(value=14.0, unit='px', sigma=None))
+    """
+    sides = np.array(pixel_sides(pixel_size))
+    unit = "px" if pixel_size is None else "mm"
+    lengths = [float(np.hypot(*(np.diff(line, axis=0) * sides).T).sum()) for line in trace.lines]
+    measures = {f"stroke_{n}_length": Measure(value, unit) for n, value in enumerate(lengths, start=1)}
+    if not trace.polygons:
+        return {"length": Measure(sum(lengths), unit)} | measures
+    shape = shapely.MultiPolygon([(part[0], part[1:]) for part in trace.polygons])
+    outline = shapely.simplify(shape, _STAIR_PX)
+    outline = shape if outline.is_empty else outline
+    perimeter = shapely.transform(outline, lambda points: points * sides).length
+    area = float(shape.area * sides.prod())
+    filled = shapely.union_all([shapely.Polygon(part[0]) for part in trace.polygons]).area * sides.prod()
+    points = np.concatenate([part[0] for part in trace.polygons]) * sides
+    length, width = bounding_rectangle(points)
+    box_width, box_height = (float(side) for side in np.ptp(points, axis=0))
+    found = {
+        "area": Measure(area, f"{unit}2"),
+        "perimeter": Measure(float(perimeter), unit),
+        "length": Measure(length, unit),
+        "width": Measure(width, unit),
+        "bbox_width": Measure(box_width, unit),
+        "bbox_height": Measure(box_height, unit),
+        "equivalent_diameter": Measure(2 * math.sqrt(area / math.pi), unit),
+        "pecked_share": Measure(area / float(filled), ""),
+    }
+    return found | ({"stroke_length": Measure(sum(lengths), unit)} if lengths else {}) | measures
