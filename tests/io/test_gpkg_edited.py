@@ -14,7 +14,8 @@ import pytest
 import shapely
 
 from graven.errors import DataError
-from graven.io.gpkg import read_gpkg, read_gpkg_panel, write_gpkg
+from graven.io.gpkg import read_gpkg, write_gpkg
+from graven.io.gpkgpanel import read_gpkg_panel
 from graven.measure.edited import geometry_measures
 from graven.measure.figures import trace_figures
 from graven.types import PETROGLYPH_CLASSES, Georeference, PixelSize, Trace, trace_uid

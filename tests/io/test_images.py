@@ -436,7 +436,7 @@ def test_a_stated_scale_wins_but_may_not_contradict_the_geotransform(tmp_path):
 def test_the_tag_of_graven_may_not_contradict_the_geotransform(tmp_path):
     def write(name, tagged):
         write_geotiff(tmp_path / name, bands_of(RGB), crs=LOCAL_MM)
-        with rasterio.open(tmp_path / name, "r+") as dataset:
+        with load_rasterio().open(tmp_path / name, "r+") as dataset:
             tags = {
                 "GRAVEN_PIXEL_SIZE_MM": tagged,
                 "GRAVEN_PIXEL_SIZE_SOURCE": "user",

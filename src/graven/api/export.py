@@ -7,7 +7,8 @@ from pathlib import Path
 from graven.errors import DataError, UsageError
 from graven.io.coco import write_coco
 from graven.io.folders import OutputFolder
-from graven.io.gpkg import read_gpkg, read_gpkg_panel
+from graven.io.gpkg import read_gpkg
+from graven.io.gpkgpanel import read_gpkg_panel
 from graven.io.labelme import write_labelme
 from graven.io.strictjson import read_json
 from graven.measure.edited import geometry_measures

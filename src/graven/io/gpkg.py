@@ -6,35 +6,30 @@ import contextlib
 import json
 import sqlite3
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 
 from graven._version import __version__
-from graven.errors import DataError, OutputError
+from graven.errors import OutputError
 from graven.io.fs import atomic_path
-from graven.io.gdalenv import load_rasterio
-from graven.io.georeference import georeference_of
+from graven.io.gpkgpanel import features_of, opened_gpkg
 from graven.io.gpkgrows import COLUMNS, TEXT_COLUMNS, WHOLE_COLUMNS, Row, region_rows, stroke_rows
-from graven.io.gpkgtraces import Feature, traces_of
+from graven.io.gpkgtraces import traces_of
 from graven.io.ogrenv import load_pyogrio
 from graven.io.records import reading_key
-from graven.io.strictjson import parse_json
 from graven.io.styles import vector_style
 from graven.io.vectorframe import Placement, vector_placement
-from graven.types import Georeference, PixelSize
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from graven.io.gpkgtraces import Remeasure
-    from graven.types import Affine6, ClassTable, ScaleSource, Trace
+    from graven.types import ClassTable, Georeference, PixelSize, Trace
 
-__all__ = ["GpkgPanel", "read_gpkg", "read_gpkg_panel", "write_gpkg"]
+__all__ = ["read_gpkg", "write_gpkg"]
 
 _NO_TIME = "1970-01-01T00:00:00.000Z"
 _STYLES = """CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),
@@ -119,54 +114,6 @@ def write_gpkg(
         _finish(path, [layer for layer, _, _ in layers], classes, created or _NO_TIME)
 
 
-@dataclass(frozen=True, slots=True)
-class GpkgPanel:
-    """The panel that a GeoPackage of graven speaks of, from its own metadata.
-
-    Attributes
-    ----------
-    height, width : int, pixels
-        Size of the raster.
-    georeference : Georeference or None
-        None for a plain image, whose file has a panel frame with y up.
-    pixel_size : PixelSize or None
-        Its scale.
-    source : str
-        Hash or name of the input.
-    affine : tuple of 6 floats
-        From pixels to the coordinates in the file.
-    """
-
-    height: int
-    width: int
-    georeference: Georeference | None
-    pixel_size: PixelSize | None
-    source: str
-    affine: Affine6
-
-
-def read_gpkg_panel(path: str | os.PathLike[str]) -> GpkgPanel:
-    """Read what a GeoPackage that `write_gpkg` wrote says of its panel.
-
-    Parameters
-    ----------
-    path : path
-        A GeoPackage of graven.
-
-    Returns
-    -------
-    GpkgPanel
-        Size, place and scale of the raster.
-
-    Raises
-    ------
-    DataError
-        If the file is no GeoPackage, or one that graven did not write.
-    """
-    with _opened(path) as (_, panel):
-        return panel
-
-
 def read_gpkg(path: str | os.PathLike[str], *, remeasure: Remeasure | None = None) -> list[Trace]:
     """Read traces that `write_gpkg` wrote, also after editing in QGIS.
 
@@ -189,8 +136,8 @@ def read_gpkg(path: str | os.PathLike[str], *, remeasure: Remeasure | None = Non
         If the file is no GeoPackage, one that graven did not write, or a feature cannot be a trace.
     """
     path = Path(path)
-    with _opened(path) as (names, panel):
-        layers = {name: _features(path, name) if name in names else [] for name in ("regions", "strokes")}
+    with opened_gpkg(path) as (names, panel):
+        layers = {name: features_of(path, name) if name in names else [] for name in ("regions", "strokes")}
         return traces_of(
             layers["regions"],
             layers["strokes"],
@@ -199,51 +146,6 @@ def read_gpkg(path: str | os.PathLike[str], *, remeasure: Remeasure | None = Non
             pixel_size=panel.pixel_size,
             remeasure=remeasure,
         )
-
-
-@contextlib.contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[list[str], GpkgPanel]]:
-    """Check a file, give its layers and its panel, and turn whatever a reader raises into an error of ours."""
-    pyogrio = load_pyogrio()
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
-    _check_is_geopackage(path)
-    try:
-        names = [str(entry[0]) for entry in pyogrio.list_layers(path)]
-        layer = next((name for name in names if name in ("regions", "strokes")), names[0])
-        info = pyogrio.read_info(path, layer=layer)
-        yield names, _panel(parse_json(info["dataset_metadata"]["graven"], name=path.name), info["crs"])
-    except (
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-        IndexError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise DataError(
-            f"{path.name} is no GeoPackage of graven ({reason}); give the file that graven wrote"
-        ) from error
-
-
-def _panel(facts: dict[str, Any], crs: str | None) -> GpkgPanel:
-    a, b, c, d, e, f = (float(value) for value in facts["affine"])
-    affine: Affine6 = (a, b, c, d, e, f)
-    height, width = int(facts["height"]), int(facts["width"])
-    pixel_size = None
-    if facts["pixel_size_mm"] is not None:
-        x_mm, y_mm = facts["pixel_size_mm"]
-        source: ScaleSource = facts["pixel_size_source"]
-        pixel_size = PixelSize(float(x_mm), float(y_mm), source, float(facts["pixel_size_sigma"]))
-    georeference = None
-    if affine != vector_placement(None, pixel_size, height=height).affine:
-        found = None if crs is None or "Undefined Cartesian" in crs else load_rasterio().crs.CRS.from_user_input(crs)
-        georeference = (
-            Georeference(affine, None, "local", None) if found is None else georeference_of(found, affine, {})
-        )
-    return GpkgPanel(height, width, georeference, pixel_size, str(facts["source"]), affine)
 
 
 def _write_layer(
@@ -322,28 +224,3 @@ def _verify(path: Path, counts: dict[str, int]) -> None:
         raise OutputError(f"{path.name} does not read back ({error}); check the disk") from error
     if not sound or found != counts:
         raise OutputError(f"{path.name}: expected rows {counts}, found {found}; check the disk")
-
-
-def _check_is_geopackage(path: Path) -> None:
-    """Judge the file before GDAL opens it: header, application number, pages."""
-    with path.open("rb") as stream:
-        head = stream.read(72)
-    if not head.startswith(b"SQLite format 3\0") or head[68:] != b"GPKG":
-        raise DataError(f"{path.name} is no GeoPackage; give the .gpkg file that graven wrote")
-    try:
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
-    except sqlite3.Error as error:
-        raise DataError(f"{path.name} is damaged ({error}); restore it from a copy") from error
-    if verdict != "ok":
-        raise DataError(f"{path.name} is damaged; restore it from a copy")
-
-
-def _features(path: Path, layer: str) -> list[Feature]:
-    meta, fids, geometry, columns = load_pyogrio().raw.read(str(path), layer=layer, return_fids=True)
-    names = [str(name) for name in meta["fields"]]
-    shapes = shapely.from_wkb(geometry)
-    return [
-        Feature(f"{path.name}, {layer}, feature {fid}", shape, dict(zip(names, values, strict=True)))
-        for fid, shape, values in zip(fids, shapes, zip(*columns, strict=True), strict=True)
-    ]

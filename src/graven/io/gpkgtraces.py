@@ -101,7 +101,8 @@ def traces_of(
     """
     drafts = _drafts(regions, strokes, placement)
     classes = {int(draft.row["class_id"]) for draft in drafts if not _absent(draft.row.get("class_id"))}
-    traces, new = [], []
+    traces: list[tuple[Trace, str]] = []
+    new: list[tuple[Trace, str]] = []
     for draft in drafts:
         trace = _trace(draft, classes)
         actual = trace_uid(source, trace.class_id, _rings(trace))
@@ -168,7 +169,7 @@ def _trace(draft: _Draft, classes: set[int]) -> Trace:
         class_id = next(iter(classes))
     else:
         raise DataError(f"{draft.where} has no class_id and the file does not settle it; fill in the column")
-    status = row.get("status") or "proposed"
+    status: Any = row.get("status") or "proposed"
     if status not in _STATUS:
         raise DataError(f"{draft.where}: the status must be one of {', '.join(_STATUS)}, got {status!r}")
     number, confidence = row.get("number"), row.get("confidence")
