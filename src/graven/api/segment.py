@@ -20,6 +20,7 @@ from graven.io.bundle import read_bundle, read_companion
 from graven.io.folders import PARTIAL_MARKER, OutputFolder
 from graven.io.fs import require_free_space, write_text_atomic
 from graven.io.geotiff import write_mask_cog, write_probability_cog
+from graven.io.scale import measurable_pixel_size
 from graven.methods import petroglyph
 from graven.methods.record import PARTS, Scene, file_hashes, write_run, write_vectors
 from graven.predict.engines import load_engine
@@ -184,6 +185,7 @@ def segment(
     clock = Clock()
     bundle = read_bundle(model)
     raster = open_image(image, scale=scale, length=length, roi=roi)
+    measurable_pixel_size(raster)
     settings = petroglyph.PetroglyphSettings(
         tile_px=tile_px,
         overlap_px=overlap_px,

@@ -212,7 +212,8 @@ def _area(kind: str, points: NDArray[np.float64], where: str) -> BaseGeometry:
         (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
         return shapely.box(x0, y0, x1, y1)
     if kind == "circle":
-        return shapely.Point(points[0]).buffer(float(np.linalg.norm(points[1] - points[0])), quad_segs=32)
+        radius = float(np.linalg.norm(points[1] - points[0]))
+        return shapely.Point(points[0]).buffer(radius, quad_segs=32)
     return shapely.make_valid(shapely.Polygon(points))
 
 
