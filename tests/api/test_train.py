@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -50,7 +49,7 @@ class Ear:
         self.events.append((kind, facts))
         if kind == self.stop_at:
             self.stop_at = None
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     def progress(self, description: str):
         return nullcontext(lambda done, total: self.events.append((description, {"done": done, "total": total})))

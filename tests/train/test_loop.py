@@ -152,7 +152,7 @@ def test_a_run_stopped_at_its_last_update_still_gets_its_last_validation(
 
     def update(self: Any, *args: Any) -> Any:
         if self.progress.step == END - 1:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return real(self, *args)
 
     with monkeypatch.context() as patch:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import signal
 from pathlib import Path
 
@@ -208,10 +207,10 @@ def test_a_collapse_must_last() -> None:
 def test_a_second_signal_ends_at_once() -> None:
     before = signal.getsignal(signal.SIGINT)
     with SignalFlag() as flag:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert flag.name == "SIGINT"
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
 
 

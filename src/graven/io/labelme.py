@@ -210,7 +210,8 @@ def _area(kind: str, points: NDArray[np.float64], where: str) -> BaseGeometry:
         raise DataError(f"{where} is a {kind} and needs {needed} points, got {len(points)}")
     if kind == "rectangle":
         (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
-        return shapely.box(x0, y0, x1, y1)
+        box: BaseGeometry = shapely.box(x0, y0, x1, y1)
+        return box
     if kind == "circle":
         radius = float(np.linalg.norm(points[1] - points[0]))
         return shapely.Point(points[0]).buffer(radius, quad_segs=32)
