@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import os
 import signal
 from collections.abc import Iterator
 from itertools import pairwise
