@@ -1,7 +1,7 @@
 """Train the gate and the segmenter that are bundled for petroglyphs, from nothing, on procedural panels.
 
-The whole job in one script: grow the panels and prepare them once, train both networks from their recipes, choose the
-gate's threshold, write both bundles. Each part is skipped when its result is there, and ``--resume`` continues a
+The whole job in one script: grow the panels and prepare them once, train both networks from their recipes, choose
+thresholds, write both bundles. Each part is skipped when its result is there, and ``--resume`` continues a
 training that was stopped. ``--evaluate`` measures the bundles on the frozen test sets.
 
 ::
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from graven.errors import GravenError, UsageError
+from graven.errors import GravenError
 from graven.io.bundle import Bundle, read_bundle, write_bundle
 from graven.io.fs import write_text_atomic
 from graven.metrics import BinaryCounts, MatchCounts, binary_counts, boundary_counts, total
@@ -66,14 +66,10 @@ if TYPE_CHECKING:
 
     from graven.train.task import Standardised
 
-N_PANELS = 320
+N_PANELS = 720
 N_CALIBRATION = 24
 SEVERE_EVERY = 4
-NAMES = {"gate": "petroglyph-gate", "segment": "petroglyph-segment"}
-PHASES = {
-    "gate": ("petroglyph-gate", "petroglyph-gate-wide"),
-    "segment": ("petroglyph-segment", "petroglyph-segment-wide"),
-}
+RECIPES = {"gate": "petroglyph-gate", "segment": "petroglyph-segment"}
 BUNDLES = {"gate": "petroglyph-gate", "segment": "petroglyph"}
 THRESHOLDS = tuple(round(0.3 + 0.025 * i, 3) for i in range(17))
 GATE_STRIDE_PX = 128
@@ -140,53 +136,32 @@ def build_cache(cache: Path, recipe: Recipe, *, n_panels: int) -> dict[str, Pane
     return stores
 
 
-def phases(role: str, minutes: float | None) -> list[Recipe]:
-    """Read the recipes of a network; with another end all their times are scaled alike."""
-    recipes = [read_recipe(name) for name in PHASES[role]]
-    end = recipes[-1].run.max_minutes
-    if minutes is None or end is None:
-        return recipes
-    factor = minutes / end
-    scaled = []
-    for recipe in recipes:
-        run = dataclasses.replace(recipe.run, max_minutes=factor * (recipe.run.max_minutes or end))
-        options = {name: factor * value for name, value in recipe.schedule.options.items()}
-        schedule = dataclasses.replace(recipe.schedule, options=options)
-        scaled.append(dataclasses.replace(recipe, run=run, schedule=schedule))
-    return scaled
-
-
 def train_one(role: str, args: argparse.Namespace, stores: dict[str, PanelStore]) -> None:
-    """Train one network through its phases; what is finished is skipped."""
-    out = args.out / NAMES[role]
+    """Train one network; what is finished is skipped."""
+    out = args.out / RECIPES[role]
+    if (out / "result.json").is_file():
+        say(f"{role}: {out / 'result.json'} is there, training skipped")
+        return
+    recipe = read_recipe(RECIPES[role])
+    if args.steps is not None:
+        recipe = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, max_steps=args.steps))
     panels, val = stores["train"].open(), stores["val"].open()
     if role == "gate":
         val = (*val, *stores["calibration"].open())
     mean, std = statistics(args.out, panels)
-    for index, recipe in enumerate(phases(role, args.minutes_gate if role == "gate" else args.minutes_segment)):
-        done = out / f"phase_{index + 1}.json"
-        if done.is_file():
-            say(f"{recipe.name}: {done} is there, training skipped")
-            continue
-        began = out / "checkpoints"
-        unfinished = began.is_dir() and any(began.iterdir())
-        if unfinished and not index and not args.resume:
-            raise UsageError(f"{out} holds an unfinished training; give --resume, or another folder")
-        _, result = train(
-            recipe,
-            panels,
-            val,
-            out,
-            mean=mean,
-            std=std,
-            data_sha256=stores["train"].sha256,
-            resume=unfinished,
-            allow_changed=index > 0,
-            accelerator=args.device,
-            say=say,
-        )
-        say(f"{recipe.name}: {result}")
-        (out / "result.json").replace(done)
+    _, result = train(
+        recipe,
+        panels,
+        val,
+        out,
+        mean=mean,
+        std=std,
+        data_sha256=stores["train"].sha256,
+        resume=args.resume and (out / "checkpoints").is_dir(),
+        accelerator=args.device,
+        say=say,
+    )
+    say(f"{role}: {result}")
 
 
 def statistics(out: Path, panels: Iterable[Panel]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -202,10 +177,10 @@ def statistics(out: Path, panels: Iterable[Panel]) -> tuple[tuple[float, ...], t
 
 def load_best(role: str, out: Path) -> tuple[Recipe, Standardised, dict[str, Any]]:
     """Build a network with its best weights."""
-    recipe = read_recipe(out / NAMES[role] / "recipe.yaml")
+    recipe = read_recipe(out / RECIPES[role] / "recipe.yaml")
     content = json.loads((out / "normalisation.json").read_text(encoding="utf-8"))
     model = build_model(recipe, mean=content["mean"], std=content["std"])
-    tensors, facts = load_tensors(out / NAMES[role] / "best.safetensors")
+    tensors, facts = load_tensors(out / RECIPES[role] / "best.safetensors")
     model.load_state_dict(tensors)
     return recipe, model.eval(), facts
 
@@ -285,7 +260,7 @@ def write_model(role: str, out: Path, stores: dict[str, PanelStore], calibration
         companions={} if role == "gate" else {"gate": BUNDLES["gate"]},
         sha256="",
     )
-    result = json.loads((out / NAMES[role] / f"phase_{len(PHASES[role])}.json").read_text(encoding="utf-8"))
+    result = json.loads((out / RECIPES[role] / "result.json").read_text(encoding="utf-8"))
     card = {
         "training": {key: result[key] for key in ("steps", "best_step", "best_score", "elapsed_s", "images_per_s")},
         "validation": facts["scores"],
@@ -298,7 +273,7 @@ def write_model(role: str, out: Path, stores: dict[str, PanelStore], calibration
         },
         "data": {part: {"n_panels": len(store.entries), "sha256": store.sha256} for part, store in stores.items()},
         "generator": GENERATOR_VERSION,
-        "recipes": PHASES[role],
+        "recipe": RECIPES[role],
     }
     write_text_atomic(out / f"{BUNDLES[role]}.card.json", json.dumps(card, indent=1) + "\n")
     bundle = write_bundle(
@@ -411,7 +386,7 @@ def card_text(spec: ModelSpec, card: dict[str, Any]) -> str:
     origin = (
         f"{spec.network} ({spec.role}), trained on {n_panels} procedural rock panels of {TEST_SIZE_PX} px "
         f"at {spec.pixel_size_mm} mm per pixel ({card['generator']}), by "
-        f"`scripts/train_petroglyph.py` with the recipes {' and '.join(card['recipes'])}."
+        f"`scripts/train_petroglyph.py` with the recipe {card['recipe']}."
     )
     chain = ", ".join(step.name for step in spec.prepare)
     lines = [f"# {spec.name} {spec.version}", "", origin, ""]
@@ -436,8 +411,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="folder of prepared panels; <out>/panels by default")
     parser.add_argument("--only", choices=["panels", "gate", "segment"], help="do one part")
     parser.add_argument("--panels", type=int, default=N_PANELS, help="training panels")
-    parser.add_argument("--minutes-gate", type=float, help="end of the training in place of the recipe's")
-    parser.add_argument("--minutes-segment", type=float, help="end of the training in place of the recipe's")
+    parser.add_argument("--steps", type=int, help="length of each training in place of the recipes', to try the script")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--threads", type=int, help="threads of torch")
     parser.add_argument("--resume", action="store_true", help="continue what was stopped")
@@ -462,7 +436,7 @@ def main(arguments: list[str] | None = None) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
-        stores = build_cache(args.cache or args.out / "panels", read_recipe(NAMES["segment"]), n_panels=args.panels)
+        stores = build_cache(args.cache or args.out / "panels", read_recipe(RECIPES["segment"]), n_panels=args.panels)
         if args.evaluate:
             measure(args.out)
             return 0
