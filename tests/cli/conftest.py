@@ -50,7 +50,7 @@ def graven(
 
 
 def _network(path: Path, *, gate: bool) -> Path:
-    """Mean of red over 3 x 3 pixels, through a steep sigmoid at 128; the gate takes its maximum."""
+    """Mean of red over 3 x 3 pixels, through a steep sigmoid at 128; the gate takes its maximum, and its map that of 16 px."""
     weight = np.zeros((1, 3, 3, 3), np.float32)
     weight[0, 0] = 1 / 9
     nodes = [
@@ -66,18 +66,17 @@ def _network(path: Path, *, gate: bool) -> Path:
         nodes += [
             helper.make_node("GlobalMaxPool", ["probs"], ["largest"]),
             helper.make_node("Flatten", ["largest"], ["probability"]),
+            helper.make_node("MaxPool", ["probs"], ["activation"], kernel_shape=[16, 16], strides=[16, 16]),
         ]
         axes = ["n", 1]
     constants = {"weight": weight, "middle": np.array(128, np.float32), "gain": np.array(0.1, np.float32)}
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     initializers.append(numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64), "pads"))
-    graph = helper.make_graph(
-        nodes,
-        "bright",
-        [helper.make_tensor_value_info("image", FLOAT, ["n", 3, "h", "w"])],
-        [helper.make_tensor_value_info("probability", FLOAT, axes)],
-        initializers,
-    )
+    outputs = [helper.make_tensor_value_info("probability", FLOAT, axes)]
+    if gate:
+        outputs.append(helper.make_tensor_value_info("activation", FLOAT, ["n", 1, "rows", "cols"]))
+    image = helper.make_tensor_value_info("image", FLOAT, ["n", 3, "h", "w"])
+    graph = helper.make_graph(nodes, "bright", [image], outputs, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.write_bytes(model.SerializeToString())
     return path

@@ -272,6 +272,15 @@ def test_a_rotation_that_was_not_needed_is_no_note(graven: Callable, panel: Path
     assert "77.5" in (tmp_path / "out" / "panel_report.html").read_text(encoding="utf-8")
 
 
+def test_the_report_shows_where_the_gate_looked(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+    pages = {}
+    for out, *options in (("gate",), ("all", "--no-gate")):
+        assert graven("segment", panel, "-m", model, "-o", out, "--only", "report", *options).code == 0
+        pages[out] = (tmp_path / out / "panel_report.html").read_text(encoding="utf-8")
+    assert "class activation map" in pages["gate"]
+    assert "class activation map" not in pages["all"]
+
+
 def _halving(folder: Path) -> None:
     """Put a network in a bundle's place that can only take sides that divide by two."""
     from onnx import TensorProto, helper

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from graven.errors import InputError
-from graven.nets import build_net
+from graven.nets import Gate, build_net
+from graven.predict.engines import OpenVinoEngine
 from graven.train.export import OPSET, Export, export_onnx, fold_norms, halve_weights, probabilities
 from graven.train.task import Standardised
 
@@ -65,14 +66,26 @@ def test_openvino_and_torch_agree_at_another_size(case: Case) -> None:
 
 def test_the_file_keeps_to_the_contract(case: Case) -> None:
     proto = onnx.load(case.export.path)
-    (image,), (output,) = proto.graph.input, proto.graph.output
+    (image,), (output, *rest) = proto.graph.input, proto.graph.output
     assert (image.name, output.name) == ("image", "probability")
+    assert [value.name for value in rest] == (["activation"] if isinstance(case.model.net, Gate) else [])
     assert [bool(axis.dim_value) for axis in image.type.tensor_type.shape.dim] == [False, True, False, False]
     assert output.type.tensor_type.shape.dim[1].dim_value == 1
     assert [(entry.domain, entry.version) for entry in proto.opset_import] == [("", OPSET)]
     content = case.export.path.read_bytes()
     assert b".py" not in content, "source paths of the machine that exported it"
     assert "BatchNormalization" not in {node.op_type for node in proto.graph.node}
+
+
+def test_the_map_of_a_gate_is_what_its_cells_alone_would_answer(tmp_path: Path) -> None:
+    model = make_model("compact_gate", **SMALL["compact_gate"])
+    export = export_onnx(model, tmp_path / "model.onnx", check_input=random_pixels(1, 3, 64, 64), half=False)
+    pixels = random_pixels(2, 3, 96, 64).astype(np.float32)
+    probs, maps = OpenVinoEngine(export.path).explain(pixels)
+    assert maps is not None
+    assert maps.shape[:2] == (2, 1)
+    odds = maps / (1 - maps)
+    np.testing.assert_allclose(odds.sum(axis=(2, 3)), probs / (1 - probs), rtol=1e-3)
 
 
 def test_weights_are_stored_in_half_precision(case: Case) -> None:

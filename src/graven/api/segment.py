@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -321,7 +321,7 @@ def _write(folder: Path, run: _Run, only: tuple[str, ...]) -> None:
     class_id = spec.classes.classes[0].id
     write_vectors(
         folder,
-        record.traces,
+        [replace(trace, creator=f"model {tags['GRAVEN_MODEL']}") for trace in record.traces],
         scene=Scene.of(raster),
         classes=spec.classes,
         totals={class_id: record.totals},
@@ -435,6 +435,7 @@ def _gate_summary(run: _Run, gate: Tracer) -> GateSummary:
         model=gate.spec.name,
         grid=grid if same_frame else None,
         skipped=skipped if same_frame else None,
+        activation=run.record.activation,
     )
 
 

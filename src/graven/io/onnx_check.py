@@ -9,13 +9,16 @@ from graven.errors import DataError, MismatchError
 if TYPE_CHECKING:
     from graven.types import ModelSpec
 
-__all__ = ["INPUT_NAME", "OUTPUT_NAME", "check_onnx"]
+__all__ = ["INPUT_NAME", "MAP_NAME", "OUTPUT_NAME", "check_onnx"]
 
 INPUT_NAME = "image"
 """Name of the one input: ``(N, C, H, W)``, 0 to 255."""
 
 OUTPUT_NAME = "probability"
-"""Name of the one output: ``(N, K, H, W)``, or ``(N, K)`` of a gate."""
+"""Name of the output: ``(N, K, H, W)``, or ``(N, K)`` of a gate."""
+
+MAP_NAME = "activation"
+"""Name of the second output that a gate may have, its class activation map: ``(N, K, h, w)``, 0 to 1."""
 
 _ALLOWED_DOMAINS = frozenset({"", "ai.onnx"})
 _INPUT_TYPES = {1: "float32", 2: "uint8"}
@@ -62,11 +65,13 @@ def check_onnx(content: bytes, spec: ModelSpec) -> str:
         )
     stored = {tensor.name for tensor in tensors}
     inputs = [value for value in model.graph.input if value.name not in stored]
+    outputs = list(model.graph.output)
     n_axes = 2 if spec.role == "gate" else 4
     _check_value(inputs, INPUT_NAME, n_axes=4, channels=len(spec.bands), what="bands", spec=spec)
-    _check_value(
-        list(model.graph.output), OUTPUT_NAME, n_axes=n_axes, channels=len(spec.classes), what="classes", spec=spec
-    )
+    if spec.role == "gate" and len(outputs) == 2:
+        _check_value(outputs[1:], MAP_NAME, n_axes=4, channels=len(spec.classes), what="classes", spec=spec)
+        outputs = outputs[:1]
+    _check_value(outputs, OUTPUT_NAME, n_axes=n_axes, channels=len(spec.classes), what="classes", spec=spec)
     elem_type = inputs[0].type.tensor_type.elem_type
     if elem_type not in _INPUT_TYPES:
         raise MismatchError(f"the input of {spec.name!r} must be float32 or uint8, got ONNX type {elem_type}")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from graven.io.rowstore import RowStore
 from graven.measure.components import find_components, read_runs
 from graven.measure.figures import trace_figures
 from graven.measure.totals import panel_totals
+from graven.methods.gate_map import MapStore, map_side
 from graven.predict.stream import Gate, PredictSummary, predict_raster
 from graven.prepare.affine import IDENTITY
 from graven.prepare.chain import PrepareChain
@@ -148,6 +150,8 @@ class PetroglyphRecord:
         Steps, oldest first.
     valid_sha256 : str
         Hash of which pixels of the input are valid, the region of interest included.
+    activation : ndarray of shape (h, w), float32, 0 to 1, or None
+        Class activation map of the gate over the input, where the gate has one.
     """
 
     plan: PetroglyphPlan
@@ -158,6 +162,7 @@ class PetroglyphRecord:
     summary: PredictSummary
     provenance: Provenance
     valid_sha256: str
+    activation: NDArray[np.float32] | None
 
     def mask_blocks(self) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
         """Yield the class raster in bands."""
@@ -299,7 +304,7 @@ def trace(
     raster = planned.raster
     valid_sha256 = _valid_sha256(raster)
     key = _key(planned, segmenter, gate, valid_sha256)
-    probs, summary = _predict(planned, segmenter, gate, work, key=key, resume=resume, progress=progress)
+    probs, summary, activation = _predict(planned, segmenter, gate, work, key=key, resume=resume, progress=progress)
     prob = _on_input_grid(planned, probs, work, key=key, resume=resume)
     valid_px = sum(int(raster.read_valid(window).sum()) for window in _bands(raster))
     if valid_px == 0:
@@ -325,7 +330,9 @@ def trace(
     )
     totals = panel_totals(traces, valid_px=valid_px, pixel_size=raster.pixel_size)
     provenance = _provenance(planned, segmenter, gate)
-    return PetroglyphRecord(planned, prob, read_mask, tuple(traces), totals, summary, provenance, valid_sha256)
+    return PetroglyphRecord(
+        planned, prob, read_mask, tuple(traces), totals, summary, provenance, valid_sha256, activation
+    )
 
 
 def _predict(
@@ -337,19 +344,25 @@ def _predict(
     key: str,
     resume: bool,
     progress: Callable[[int, int], None] | None,
-) -> tuple[RowStore, PredictSummary]:
+) -> tuple[RowStore, PredictSummary, NDArray[np.float32] | None]:
     grid = planned.grid
-    store = RowStore(work, height=grid.height, width=grid.width, n_bands=1, key=key, name="working", resume=resume)
-    screen = None
-    if gate is not None:
-        own = PrepareChain.from_spec(gate.spec)
-        same = own.photometric == PrepareChain.from_spec(segmenter.spec).photometric
-        screen = Gate(gate.engine, gate.spec.threshold, None if same else own.view(planned.frame.raster))
-    with store:
+    working = RowStore(work, height=grid.height, width=grid.width, n_bands=1, key=key, name="working", resume=resume)
+    with working, ExitStack() as opened:
+        screen, maps = None, None
+        if gate is not None:
+            side = map_side(gate.engine, n_bands=len(gate.spec.bands), tile_px=grid.tile_px)
+            if side:
+                maps = MapStore(work, grid, side, key=key, resume=resume)
+                opened.enter_context(maps.rows)
+                maps.check(len(working.states))
+            own = PrepareChain.from_spec(gate.spec)
+            same = own.photometric == PrepareChain.from_spec(segmenter.spec).photometric
+            view = None if same else own.view(planned.frame.raster)
+            screen = Gate(gate.engine, gate.spec.threshold, view, maps)
         summary = predict_raster(
-            planned.prepared, grid, segmenter.engine, n_classes=1, sink=store, gate=screen, progress=progress
+            planned.prepared, grid, segmenter.engine, n_classes=1, sink=working, gate=screen, progress=progress
         )
-    return store, summary
+    return working, summary, None if maps is None else maps.on_input(planned.frame, planned.raster)
 
 
 def _on_input_grid(planned: PetroglyphPlan, probs: RowStore, work: Path, *, key: str, resume: bool) -> Raster:

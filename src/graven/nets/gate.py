@@ -89,6 +89,29 @@ class Gate(nn.Module):
         pooled = torch.log(torch.exp(cam - peak).mean(dim=(2, 3))) + peak[:, :, 0, 0]
         return pooled + bias, cam
 
+    def cell_logits(self, cam: Tensor) -> Tensor:
+        r"""Bring a class activation map to one scale for all patches: the logit that each cell alone would answer.
+
+        Parameters
+        ----------
+        cam : Tensor of shape (N, 1, h, w), float32
+            From `forward_with_cam`.
+
+        Returns
+        -------
+        Tensor of shape (N, 1, h, w), float32
+            :math:`M + b`; under soft-maximum pooling of *n* cells :math:`M + b - \ln n`.
+
+        Notes
+        -----
+        The paper scales each map between its own least and largest value. On a patch without pecking that shows noise
+        as strongly as it shows a figure elsewhere.
+        """
+        logits = cam + self.classifier.bias
+        if self.pooling == "mean":
+            return logits
+        return logits - torch.ones_like(cam).sum(dim=(2, 3), keepdim=True).log()
+
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape (N, 1) for patches of shape (N, in_channels, H, W); see `forward_with_cam`."""
         return self.forward_with_cam(x)[0]

@@ -69,10 +69,10 @@ class OpenVinoEngine:
             raise DataError(
                 f"OpenVINO cannot load {model_path.name}: {_first_line(error)}; verify the bundle"
             ) from error
-        if len(self._compiled.inputs) != 1 or len(self._compiled.outputs) != 1:
+        if len(self._compiled.inputs) != 1 or len(self._compiled.outputs) not in (1, 2):
             raise DataError(
-                f"{model_path.name} must have one input and one output, got {len(self._compiled.inputs)} and "
-                f"{len(self._compiled.outputs)}"
+                f"{model_path.name} must have one input and one output, and of a gate perhaps a map; got "
+                f"{len(self._compiled.inputs)} and {len(self._compiled.outputs)}"
             )
         self._dtype = np.dtype(self._compiled.inputs[0].get_element_type().to_dtype())
         self._request = self._compiled.create_infer_request()
@@ -80,17 +80,25 @@ class OpenVinoEngine:
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict a batch; see `graven.types.Engine`."""
+        return self._infer(batch)[0]
+
+    def explain(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Predict a batch with the maps of a gate; see `graven.types.ExplainingEngine`."""
+        answers = self._infer(batch)
+        return answers[0], answers[1] if len(answers) == 2 else None
+
+    def _infer(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         if batch.ndim != 4:
             raise InputError(f"a network takes a batch of shape (N, C, H, W), got {batch.shape}")
         pixels = batch if self._dtype == batch.dtype else np.rint(batch).astype(self._dtype)
         try:
-            answer = self._request.infer([np.ascontiguousarray(pixels)])[0]
+            answers = self._request.infer([np.ascontiguousarray(pixels)])
         except RuntimeError as error:
             text = _first_line(error)
             if "alloc" in text.lower() or "memory" in text.lower():
                 raise OutOfMemory(f"no memory left for a batch of {batch.shape}; use a smaller --tile") from error
             raise DefectError(f"OpenVINO failed on a batch of shape {batch.shape}: {text}") from error
-        return np.array(answer, np.float32)
+        return [np.array(answers[output], np.float32) for output in self._compiled.outputs]
 
 
 ENGINES = {"openvino": OpenVinoEngine}

@@ -16,6 +16,7 @@ import numpy as np
 
 from graven.errors import DataError, InputError, Interrupted, MismatchError
 from graven.predict.blending import RowBlender
+from graven.types import ExplainingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from graven.types import Engine, Raster, TileGrid
 
-__all__ = ["Gate", "PredictSummary", "RowSink", "predict_raster"]
+__all__ = ["Gate", "MapSink", "PredictSummary", "RowSink", "predict_raster"]
 
 PREDICTED, GATED, INVALID = "p", "g", "i"
 
@@ -47,6 +48,14 @@ class RowSink(Protocol):
         ...
 
 
+class MapSink(Protocol):
+    """Where the class activation maps of a gate go; `graven.methods.gate_map` has one on disk."""
+
+    def write(self, tile_row: int, maps: Sequence[NDArray[np.float32] | None]) -> None:
+        """Store the maps (h, w), 0 to 1, of one tile row; None for tiles that the gate did not see."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A network that says whether a tile is worth predicting.
@@ -59,11 +68,14 @@ class Gate:
         A tile is predicted if any class reaches it.
     view : Raster or None
         What the gate sees, where its preparation differs; None for the same as the main network.
+    maps : MapSink or None
+        Receives the class activation maps of an `ExplainingEngine`.
     """
 
     engine: Engine
     threshold: float
     view: Raster | None = None
+    maps: MapSink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +172,19 @@ def predict_raster(
         with ThreadPoolExecutor(1, thread_name_prefix="graven-read") as reader:
             for tile_row in range(first, grid.n_rows) if done < grid.n_rows else ():
                 state = ""
+                maps: list[NDArray[np.float32] | None] = []
                 for tiles in _batches(prepared, gate, grid, tile_row, batch, reader):
                     if should_stop is not None and should_stop():
                         raise KeyboardInterrupt
                     for tile, answer in zip(tiles, _answers(tiles, engine, gate), strict=True):
                         state += answer.state
+                        maps.append(answer.activation)
                         if answer.probs is not None:
                             blender.add(tile.col, answer.probs)
                     tell(tile_row * grid.n_cols + len(state), len(grid))
                 row, rows = blender.finish_row()
+                if gate is not None and gate.maps is not None:
+                    gate.maps.write(tile_row, maps)
                 if tile_row >= done:
                     sink.write_rows(row, rows, state=state)
     except KeyboardInterrupt as error:
@@ -198,10 +214,11 @@ class _Tile:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What became of a tile; `probs` only where the network saw it."""
+    """What became of a tile; `probs` only where the network saw it, `activation` only where a gate showed its map."""
 
     state: str
     probs: NDArray[np.float32] | None = None
+    activation: NDArray[np.float32] | None = None
 
 
 def _batches(
@@ -235,19 +252,30 @@ def _answers(tiles: list[_Tile], engine: Engine, gate: Gate | None) -> list[_Ans
     answers = [_Answer(INVALID) if tile.pixels is None else _Answer(GATED) for tile in tiles]
     wanted = [(index, tile.pixels) for index, tile in enumerate(tiles) if tile.pixels is not None]
     if wanted and gate is not None:
-        scores = gate.engine(np.stack([tile.gate_pixels for tile in tiles if tile.gate_pixels is not None]))
-        if scores.ndim != 2 or len(scores) != len(wanted) or not np.isfinite(scores).all():
-            raise DataError(
-                f"a gate must answer {len(wanted)} tiles with finite (N, K), got {scores.shape}; verify the model"
-            )
+        scores, maps = _screen(np.stack([tile.gate_pixels for tile in tiles if tile.gate_pixels is not None]), gate)
+        for (index, _), activation in zip(wanted, maps, strict=True):
+            answers[index] = _Answer(GATED, activation=activation)
         wanted = [item for item, score in zip(wanted, scores, strict=True) if score.max() >= gate.threshold]
     if wanted:
         found = engine(np.stack([pixels for _, pixels in wanted]))
         if len(found) != len(wanted):
             raise DataError(f"the network answered {len(found)} tiles of {len(wanted)}; verify the model")
         for (index, _), probs in zip(wanted, found, strict=True):
-            answers[index] = _Answer(PREDICTED, probs)
+            answers[index] = _Answer(PREDICTED, probs, answers[index].activation)
     return answers
+
+
+def _screen(batch: NDArray[np.float32], gate: Gate) -> tuple[NDArray[np.float32], Sequence[NDArray[np.float32] | None]]:
+    """Ask the gate; its maps only where they are wanted."""
+    if gate.maps is not None and isinstance(gate.engine, ExplainingEngine):
+        scores, maps = gate.engine.explain(batch)
+    else:
+        scores, maps = gate.engine(batch), None
+    if scores.ndim != 2 or len(scores) != len(batch) or not np.isfinite(scores).all():
+        raise DataError(
+            f"a gate must answer {len(batch)} tiles with finite (N, K), got {scores.shape}; verify the model"
+        )
+    return scores, [None] * len(batch) if maps is None else [cells.max(axis=0) for cells in maps]
 
 
 def _tile_rows_done(grid: TileGrid, sink: RowSink) -> int:

@@ -20,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from graven.errors import DefectError, InputError
 from graven.io.fs import write_bytes_atomic
+from graven.nets.gate import Gate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INPUT_NAME",
+    "MAP_NAME",
     "OPSET",
     "OUTPUT_NAME",
     "Export",
@@ -39,7 +41,7 @@ __all__ = [
 
 OPSET = 18
 """ONNX operator set: the lowest in which PyTorch's exporter writes without converting, read by OpenVINO since 2024."""
-INPUT_NAME, OUTPUT_NAME = "image", "probability"
+INPUT_NAME, OUTPUT_NAME, MAP_NAME = "image", "probability", "activation"
 MIN_HALVED = 64
 MAX_DIFFERENCE = 1e-3
 
@@ -57,7 +59,7 @@ class Export:
     opset : int
         Operator set.
     graph_difference : float
-        Largest difference in probability on `check_input` between the file, run by the reference evaluator of ONNX, and
+        Largest difference of any output on `check_input` between the file, run by the reference evaluator of ONNX, and
         torch with the same stored weights.
     half_difference : float
         Largest difference that storing the weights in half precision makes, in torch.
@@ -85,6 +87,15 @@ class _Probable(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return torch.sigmoid(self.model(image))
+
+
+class _Explained(_Probable):
+    """Pixels in; the probability of the tile and its class activation map out."""
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]  # a second output
+        gate: Any = self.model.net
+        logits, cam = gate.forward_with_cam((image - self.model.mean) / self.model.std)
+        return torch.sigmoid(logits), torch.sigmoid(gate.cell_logits(cam))
 
 
 def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint8], half: bool = True) -> Export:
@@ -118,8 +129,9 @@ def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint
 
     Notes
     -----
-    Input ``image`` (N, C, H, W) float32, 0 to 255; output ``probability`` (N, K, H, W), or (N, K) of a gate. N, H and W
-    are free, C and K fixed. Batch normalisation is folded into the convolutions before.
+    Input ``image`` (N, C, H, W) float32, 0 to 255; output ``probability`` (N, K, H, W), or (N, K) of a gate, which has
+    a second output ``activation`` (N, K, h, w), 0 to 1: its class activation map. N, H and W are free, C and K fixed.
+    Batch normalisation is folded into the convolutions before.
     """
     import onnx
     from onnx.reference import ReferenceEvaluator
@@ -133,15 +145,17 @@ def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint
     full = probabilities(folded, pixels)
     if half:
         _round_weights(folded)
-    expected = probabilities(folded, pixels)
+    expected = _outputs(folded, pixels)
     proto = onnx.load_from_string(_trace(folded, torch.from_numpy(pixels)))
     _strip_remarks(proto)
     if half:
         proto = halve_weights(proto)
     onnx.checker.check_model(proto)
     answers: Any = ReferenceEvaluator(proto).run(None, {INPUT_NAME: pixels})
-    found = np.asarray(answers[0], np.float32)
-    if found.shape != expected.shape or not float(np.abs(found - expected).max()) <= MAX_DIFFERENCE:
+    pairs = [(np.asarray(answer, np.float32), truth) for answer, truth in zip(answers, expected, strict=True)]
+    same_shape = all(found.shape == truth.shape for found, truth in pairs)
+    difference = max(float(np.abs(found - truth).max()) for found, truth in pairs) if same_shape else float("inf")
+    if not difference <= MAX_DIFFERENCE:
         raise DefectError(f"{path.name} does not answer as torch does; please report the network and its options")
     data: bytes = proto.SerializeToString()
     write_bytes_atomic(path, data)
@@ -149,14 +163,13 @@ def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint
         path=path,
         n_bytes=len(data),
         opset=OPSET,
-        graph_difference=float(np.abs(found - expected).max()),
-        half_difference=float(np.abs(full - expected).max()),
+        graph_difference=difference,
+        half_difference=float(np.abs(full - expected[0]).max()),
         check_input=check_input,
-        check_output=expected,
+        check_output=expected[0],
     )
 
 
-@torch.no_grad()
 def probabilities(model: Standardised, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Run a network on the CPU in float32.
 
@@ -172,8 +185,18 @@ def probabilities(model: Standardised, pixels: NDArray[np.float32]) -> NDArray[n
     ndarray of shape (N, K, H, W) or (N, K), float32, 0 to 1
         Probabilities.
     """
-    answer: NDArray[np.float32] = _Probable(model)(torch.from_numpy(pixels)).numpy()
-    return answer
+    return _outputs(model, pixels)[0]
+
+
+@torch.no_grad()
+def _outputs(model: Standardised, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    """Run what is exported: probabilities, and the map of a gate."""
+    answers = _whole(model)(torch.from_numpy(pixels))
+    return tuple(answer.numpy() for answer in (answers if isinstance(answers, tuple) else (answers,)))
+
+
+def _whole(model: Standardised) -> _Probable:
+    return _Explained(model) if isinstance(model.net, Gate) else _Probable(model)
 
 
 def fold_norms(model: Standardised) -> Standardised:
@@ -256,10 +279,10 @@ def _trace(model: Standardised, pixels: Tensor) -> bytes:
     with warnings.catch_warnings(), torch.no_grad(), tempfile.TemporaryDirectory(prefix="graven-") as folder:
         warnings.simplefilter("ignore")  # of the exporter, about its own internals
         program = torch.onnx.export(
-            _Probable(model).eval(),
+            _whole(model).eval(),
             (pixels,),
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
+            output_names=[OUTPUT_NAME, MAP_NAME] if isinstance(model.net, Gate) else [OUTPUT_NAME],
             dynamic_shapes={"image": free},
             opset_version=OPSET,
             dynamo=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -181,7 +180,7 @@ class GateTask:
         logits, cam = net.forward_with_cam((batch.image - model.mean) / model.std)
         tile = functional.binary_cross_entropy_with_logits(logits.float(), smooth)
         size = (cam.shape[-2], cam.shape[-1])
-        cells = cam.float() + net.classifier.bias.float() - math.log(size[0] * size[1])
+        cells = net.cell_logits(cam.float())
         share = functional.adaptive_avg_pool2d(batch.target * batch.valid, size)
         known = functional.adaptive_avg_pool2d(batch.valid.float(), size)
         weight = known * ((share == 0) | (share > CELL_SHARE)).float()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graven.types.labels import NODATA, PETROGLYPH_CLASSES, ClassDefinition, ClassTable
-from graven.types.model import Engine, Method, ModelSpec, Normalisation, PrepareStep
+from graven.types.model import Engine, ExplainingEngine, Method, ModelSpec, Normalisation, PrepareStep
 from graven.types.provenance import Provenance, Step
 from graven.types.raster import Affine6, Frame, Georeference, PixelSize, Raster, ScaleSource, raster_from_array
 from graven.types.traces import Measure, Ring, Trace, trace_uid
@@ -16,6 +16,7 @@ __all__ = [
     "ClassDefinition",
     "ClassTable",
     "Engine",
+    "ExplainingEngine",
     "Frame",
     "Georeference",
     "Measure",

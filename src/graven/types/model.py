@@ -6,7 +6,7 @@ The same values drive training, prediction and the workbench, so a model can nev
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from graven.types.labels import ClassTable
 
-__all__ = ["Engine", "Method", "ModelSpec", "Normalisation", "PrepareStep"]
+__all__ = ["Engine", "ExplainingEngine", "Method", "ModelSpec", "Normalisation", "PrepareStep"]
 
 Method = Literal["petroglyph", "engraving", "condition", "relief"]
 
@@ -117,5 +117,27 @@ class Engine(Protocol):
         -------
         ndarray of shape (N, K, H, W) or (N, K), float32, 0 to 1
             Probabilities per class and pixel, or per class for a gate.
+        """
+        ...
+
+
+@runtime_checkable
+class ExplainingEngine(Engine, Protocol):
+    """An engine that also shows where a gate looked, if its network tells."""
+
+    def explain(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Predict a batch, with the class activation map of each tile.
+
+        Parameters
+        ----------
+        batch : ndarray of shape (N, C, H, W), float32, 0 to 255
+            Prepared pixels.
+
+        Returns
+        -------
+        probs : ndarray of shape (N, K), float32, 0 to 1
+            As the call gives them.
+        maps : ndarray of shape (N, K, h, w), float32, 0 to 1, or None
+            What each cell alone would answer; None where the network has no such output.
         """
         ...
