@@ -318,6 +318,7 @@ def evaluate(out: Path) -> dict[str, Any]:
         "unseen rock": PETROGLYPH_TEST_UNSEEN_ROCK,
     }
     results = {name: evaluate_set(segment.spec, engine, screen, specs, name=name) for name, specs in sets.items()}
+    results["ordinary"]["whole_pass"] = compare_with_whole(segment.spec, engine, PETROGLYPH_TEST_ORDINARY)
     write_text_atomic(out / "test.json", json.dumps(results, indent=1) + "\n")
     return results
 
@@ -361,6 +362,37 @@ def evaluate_set(
     return result
 
 
+def compare_with_whole(spec: ModelSpec, engine: Engine, specs: Sequence[PanelSpec]) -> dict[str, float]:
+    """Say how far overlapping tiles differ from one pass over the whole panel, in probability and in decisions."""
+    chain = PrepareChain(tuple(step for step in spec.prepare if step.name != "rotation"), n_bands=len(spec.bands))
+    step = int(np.ceil(spec.threshold * 255))
+    differences: list[NDArray[np.int64]] = []
+    changed = n_pixels = 0
+    for panel_spec in specs:
+        panel = panel_spec.make()
+        raster = raster_from_array(panel.image, valid=panel.valid)
+        prepared = chain.view(raster)
+        answers = []
+        for tile_px, overlap_px in ((spec.tile_px, spec.overlap_px), (max(raster.height, raster.width), 0)):
+            sink = Memory()
+            grid = TileGrid(raster.height, raster.width, tile_px=tile_px, overlap_px=overlap_px)
+            predict_raster(prepared, grid, engine, n_classes=1, sink=sink)
+            answers.append(np.concatenate(sink.parts, axis=1)[0].astype(np.int16))
+        tiled, whole = (answer[panel.valid] for answer in answers) if panel.valid is not None else answers
+        differences.append(np.bincount(np.abs(tiled - whole).ravel(), minlength=256))
+        changed += int(((tiled >= step) != (whole >= step)).sum())
+        n_pixels += tiled.size
+    counts = np.sum(differences, axis=0)
+    result = {
+        "mean_difference": float(counts @ np.arange(256)) / 255 / n_pixels,
+        "p99_difference": float(np.searchsorted(np.cumsum(counts), 0.99 * n_pixels)) / 255,
+        "max_difference": float(counts.nonzero()[0].max()) / 255,
+        "changed_share": changed / n_pixels,
+    }
+    say(f"tiles against one whole pass: {result}")
+    return result
+
+
 def tally(
     tiles: dict[str, int], grid: TileGrid, states: str, mask: NDArray[np.bool_], valid: NDArray[np.bool_]
 ) -> None:
@@ -400,7 +432,9 @@ def card_text(spec: ModelSpec, card: dict[str, Any]) -> str:
             lines += [f"### {name} ({scores['n_panels']} panels)", ""]
             for kind in ("gated", "ungated"):
                 lines += [f"{kind}:", "", *(f"- {key}: {value:.4f}" for key, value in scores[kind].items()), ""]
-            lines += ["gate:", "", *(f"- {key}: {value:.6g}" for key, value in scores["gate"].items()), ""]
+            for part in ("gate", "whole_pass"):
+                if part in scores:
+                    lines += [f"{part}:", "", *(f"- {key}: {value:.6g}" for key, value in scores[part].items()), ""]
     return "\n".join(lines) + "\n"
 
 

@@ -50,7 +50,7 @@ def graven(
 
 
 def _network(path: Path, *, gate: bool) -> Path:
-    """Mean of red over 3 x 3 pixels, through a steep sigmoid at 128; the gate takes its maximum, and its map that of 16 px."""
+    """Mean of red over 3 x 3 pixels, through a steep sigmoid at 128; its gate takes the maximum."""
     weight = np.zeros((1, 3, 3, 3), np.float32)
     weight[0, 0] = 1 / 9
     nodes = [

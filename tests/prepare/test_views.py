@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graven.errors import InputError, ScaleError
-from graven.prepare.affine import IDENTITY, compose, invert
 from graven.prepare.frame import working_frame
 from graven.prepare.rotation import RotationEstimate, correction_affine, estimate_rotation
 from graven.prepare.views import affine_view, bring_back
 from graven.types import Georeference, PixelSize, Raster, Window, raster_from_array
+from graven.types.affine import IDENTITY, compose, invert
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (3, 150, 210), dtype=np.uint8)
 
@@ -158,6 +158,8 @@ def test_invert_undoes_compose() -> None:
     np.testing.assert_allclose(compose(matrix, invert(matrix)), IDENTITY, atol=1e-12)
     with pytest.raises(InputError, match="cannot be inverted"):
         invert((1, 2, 0, 2, 4, 0))
+    degrees = (4.5e-9, 0.0, 12.0, 0.0, -4.5e-9, 42.0)  # half a millimetre, in degrees
+    np.testing.assert_allclose(compose(invert(degrees), degrees), IDENTITY, atol=1e-3)
 
 
 @pytest.mark.parametrize("options", [{"order": 2}, {"height": 0}])

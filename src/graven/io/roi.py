@@ -15,6 +15,7 @@ from graven.io.gate import check_path
 from graven.io.gdalenv import load_rasterio
 from graven.io.ogrenv import load_pyogrio
 from graven.io.strictjson import parse_json, read_json
+from graven.types.affine import invert
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -252,10 +253,9 @@ def _to_pixels(region: BaseGeometry, raster: Raster) -> BaseGeometry:
 
 
 def _inverse(region: BaseGeometry, affine: Affine6, name: str) -> BaseGeometry:
-    a, b, c, d, e, f = affine
-    determinant = a * e - b * d
-    if determinant == 0:
-        raise DataError(f"{name}: its affine describes no plane; georeference it again")
-    ia, ib, id_, ie = e / determinant, -b / determinant, -d / determinant, a / determinant
-    moved: BaseGeometry = affinity.affine_transform(region, [ia, ib, id_, ie, -(ia * c + ib * f), -(id_ * c + ie * f)])
+    try:
+        a, b, c, d, e, f = invert(affine)
+    except InputError as error:
+        raise DataError(f"{name}: its affine describes no plane; georeference it again") from error
+    moved: BaseGeometry = affinity.affine_transform(region, [a, b, d, e, c, f])
     return moved

@@ -9,9 +9,9 @@ import numpy as np
 from graven.errors import DataError
 from graven.io.rowstore import RowStore
 from graven.predict.maps import join_maps
-from graven.prepare.affine import compose, invert
 from graven.prepare.views import bring_back
 from graven.types import ExplainingEngine, raster_from_array
+from graven.types.affine import compose, invert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

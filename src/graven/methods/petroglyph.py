@@ -29,12 +29,12 @@ from graven.measure.figures import trace_figures
 from graven.measure.totals import panel_totals
 from graven.methods.gate_map import MapStore, map_side
 from graven.predict.stream import Gate, PredictSummary, predict_raster
-from graven.prepare.affine import IDENTITY
 from graven.prepare.chain import PrepareChain
 from graven.prepare.frame import WorkingFrame, working_frame
 from graven.prepare.rotation import estimate_rotation
 from graven.prepare.views import bring_back
 from graven.types import NODATA, Provenance, Step, TileGrid, Window
+from graven.types.affine import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

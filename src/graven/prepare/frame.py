@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graven.errors import InputError, ScaleError
-from graven.prepare.affine import IDENTITY, compose
 from graven.prepare.rotation import RotationEstimate, correction_affine
 from graven.prepare.views import affine_view
+from graven.types.affine import IDENTITY, compose
 
 if TYPE_CHECKING:
     from graven.types import Affine6, Raster

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from graven.errors import InputError
-from graven.prepare.affine import IDENTITY, compose, invert
 from graven.types import Affine6, Georeference, PixelSize, Raster, Window
+from graven.types.affine import IDENTITY, compose, invert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

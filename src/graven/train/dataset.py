@@ -14,6 +14,7 @@ import numpy as np
 
 from graven.errors import InputError
 from graven.train.augment import Augment, flip_and_turn, relight
+from graven.types.raster import mirror_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,20 +81,12 @@ def cut(
         window = (slice(row, row + size_px), slice(col, col + size_px))
         valid = np.ones((size_px, size_px), bool) if panel.valid is None else panel.valid[window].astype(bool)
         return np.array(panel.image[(slice(None), *window)]), panel.target[window].astype(np.uint8), valid
-    mesh = np.ix_(_mirror(rows, height), _mirror(cols, width))
+    mesh = np.ix_(mirror_index(rows, height), mirror_index(cols, width))
     known = ((rows >= 0) & (rows < height))[:, None] & ((cols >= 0) & (cols < width))[None]
     if panel.valid is not None:
         known &= panel.valid[mesh].astype(bool)
     target = panel.target[mesh].astype(np.uint8)
     return np.stack([band[mesh] for band in panel.image]), target * known, known
-
-
-def _mirror(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Fold indices back into ``0 … length - 1`` without repeating the border."""
-    if length == 1:
-        return np.zeros_like(index)
-    folded = np.abs(index) % (2 * (length - 1))
-    return np.where(folded >= length, 2 * (length - 1) - folded, folded)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from graven.errors import InputError, ScaleError
 from graven.types.window import Window
 
-__all__ = ["Affine6", "Frame", "Georeference", "PixelSize", "Raster", "ScaleSource", "raster_from_array"]
+__all__ = [
+    "Affine6",
+    "Frame",
+    "Georeference",
+    "PixelSize",
+    "Raster",
+    "ScaleSource",
+    "mirror_index",
+    "raster_from_array",
+]
 
 Affine6 = tuple[float, float, float, float, float, float]
 """``(a, b, c, d, e, f)``: world ``X = a*x + b*y + c``, ``Y = d*x + e*y + f`` for ``(x, y)`` in pixel units."""
@@ -186,15 +195,33 @@ class Raster:
 def _read_mirrored(bounds: Window, asked: Window, read: ReadPixels) -> NDArray[Any]:
     if asked.intersection(bounds) == asked:
         return read(asked)
-    rows = _mirror_index(np.arange(asked.row, asked.row_end), bounds.height)
-    cols = _mirror_index(np.arange(asked.col, asked.col_end), bounds.width)
+    rows = mirror_index(np.arange(asked.row, asked.row_end), bounds.height)
+    cols = mirror_index(np.arange(asked.col, asked.col_end), bounds.width)
     row, col = int(rows.min()), int(cols.min())
     needed = Window(row, col, int(rows.max()) + 1 - row, int(cols.max()) + 1 - col)
     return read(needed)[:, rows - row][:, :, cols - col]
 
 
-def _mirror_index(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
-    """Fold indices into ``0 … size - 1`` by mirrors that do not repeat the border (NumPy's "reflect")."""
+def mirror_index(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
+    """Fold indices into ``0 … size - 1`` by mirrors that do not repeat the border (NumPy's "reflect").
+
+    Parameters
+    ----------
+    index : ndarray of shape (n,), int
+        Any whole numbers.
+    size : int, >= 1
+        Length of the axis.
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+        Where the mirrored axis is read.
+
+    Examples
+    --------
+    >>> mirror_index(np.arange(-2, 5), 3).tolist()
+    [2, 1, 0, 1, 2, 1, 0]
+    """
     if size == 1:
         return np.zeros_like(index)
     period = 2 * (size - 1)

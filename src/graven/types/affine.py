@@ -1,4 +1,4 @@
-"""Six-number affines in the pixel frame: compose, invert, scale.
+"""Six-number affines in the pixel frame: compose and invert.
 
 ``(a, b, c, d, e, f)`` maps ``(x, y)`` to ``(a*x + b*y + c, d*x + e*y + f)``; both frames count from the outer corner of
 their top-left pixel.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graven.errors import InputError
 
 if TYPE_CHECKING:
-    from graven.types import Affine6
+    from graven.types.raster import Affine6
 
 __all__ = ["IDENTITY", "compose", "invert"]
 
@@ -37,7 +37,7 @@ def invert(matrix: Affine6) -> Affine6:
     Raises
     ------
     InputError
-        If the matrix flattens the plane.
+        If the matrix flattens the plane, however small its pixels are.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def invert(matrix: Affine6) -> Affine6:
     """
     a, b, c, d, e, f = matrix
     determinant = a * e - b * d
-    if not abs(determinant) > 1e-12:
+    if not abs(determinant) > 1e-12 * (abs(a * e) + abs(b * d)):
         raise InputError(f"an affine with determinant {determinant:.3g} cannot be inverted: {matrix}")
     p, q, r, s = e / determinant, -b / determinant, -d / determinant, a / determinant
     return (p, q, 0.0 - (p * c + q * f), r, s, 0.0 - (r * c + s * f))
