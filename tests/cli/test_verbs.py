@@ -92,6 +92,25 @@ def test_measure_agrees_with_the_record(graven: Callable, record: Path, tmp_path
     assert [row["area_sigma_mm2"] for row in after] == [row["area_sigma_mm2"] for row in before]
 
 
+def test_predicted_figures_name_their_model_and_measuring_keeps_it(
+    graven: Callable, record: Path, model: Path, tmp_path: Path
+) -> None:
+    sha256 = json.loads((model / "model.json").read_text(encoding="utf-8"))["sha256"]
+    creator = f"model bright 1.0 {sha256[:12]}"
+    assert graven("measure", record / "panel_mask.tif", "-o", "measured").code == 0
+    assert graven("export", record, "--to", "gpkg", "-o", "more").code == 0
+    plain = np.where(tifffile.imread(record / "panel_mask.tif") == 1, 255, 0).astype(np.uint8)
+    Image.fromarray(plain).save(tmp_path / "plain.png")
+    assert graven("measure", "plain.png", "-o", "drawn").code == 0
+    for package, expected in (
+        (record / "panel_traces.gpkg", creator),
+        (tmp_path / "measured" / "panel_mask_traces.gpkg", creator),
+        (tmp_path / "more" / "panel_traces.gpkg", creator),
+        (tmp_path / "drawn" / "plain_traces.gpkg", None),
+    ):
+        assert gpd.read_file(package, layer="regions")["creator"].tolist() == [expected, expected], package
+
+
 def test_measure_refuses_what_is_no_mask(graven: Callable, panel: Path) -> None:
     result = graven("measure", panel)
     assert result.code == 2
@@ -111,6 +130,7 @@ def test_evaluate_by_hand(graven: Callable, tmp_path: Path) -> None:
     assert (image["precision"], image["recall"], image["f1"]) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
     assert image["miou"] == pytest.approx(0.5833333333)
     assert mean["iou"] == pooled["iou"] == pytest.approx(0.5)
+    assert (pooled["false_alarm_rate"], pooled["iou_background"]) == pytest.approx((1 / 3, 2 / 3))
     assert pooled["boundary_f1"] is None
     assert {path.name for path in (tmp_path / "scores").iterdir()} == {
         "scores.json",
@@ -220,6 +240,84 @@ def test_prepare_keeps_panels_apart(graven: Callable, tmp_path: Path) -> None:
         whole[r : r + 64, c : c + 64] = np.asarray(Image.open(path))
     np.testing.assert_array_equal(whole[:70, :90], np.asarray(Image.open(tmp_path / "set" / "masks" / "p3.png")))
     assert not whole[70:].any()
+
+
+def _shapes(folder: Path) -> None:
+    """Four photographs of two sites; the figure is in the upper half, the crack in the lower."""
+    folder.mkdir()
+    for name in ("north_1", "north_2", "south_1", "south_2"):
+        _image(folder / f"{name}.png", size=(40, 40))
+        shapes = [
+            {"label": label, "points": [[4, row], [14, row + 10]], "shape_type": "rectangle"}
+            for label, row in (("figure", 5), ("crack", 25))
+        ]
+        (folder / f"{name}.json").write_text(json.dumps({"shapes": shapes}), encoding="utf-8")
+
+
+def _coco(folder: Path) -> None:
+    """The same as COCO."""
+    _shapes(folder)
+    names = sorted(path.stem for path in folder.glob("*.png"))
+    for path in folder.glob("*.json"):
+        path.unlink()
+    document = {
+        "images": [{"id": n, "file_name": f"{name}.png"} for n, name in enumerate(names)],
+        "categories": [{"id": 1, "name": "figure"}, {"id": 2, "name": "crack"}],
+        "annotations": [
+            {"image_id": n, "category_id": category, "segmentation": [[4, row, 14, row, 14, row + 10, 4, row + 10]]}
+            for n in range(len(names))
+            for category, row in ((1, 5), (2, 25))
+        ],
+    }
+    (folder / "coco.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+@pytest.mark.parametrize("make", [_shapes, _coco])
+def test_prepare_takes_the_labels_named_and_keeps_sites_together(
+    graven: Callable, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "set")
+    halves = {"figure": [100, 0], "crack": [0, 100], "figure,crack": [100, 100], None: [100, 100]}
+    options = ["--patch", "40", "--val-share", "0.5", "--test-share", "0", "--group-by", "([a-z]+)_"]
+    for labels, pixels in halves.items():
+        chosen = [] if labels is None else ["--labels", labels]
+        result = graven("prepare", "set", "-o", "patches", *options, *chosen, "--overwrite")
+        assert result.code == 0, result.err
+        assert "from 2 panels or sites" in result.out
+        for path in (tmp_path / "patches").rglob("masks/*.png"):
+            mask = np.asarray(Image.open(path)) == 255
+            assert [int(mask[:20].sum()), int(mask[20:].sum())] == pixels, (labels, path)
+        rows = list(csv.DictReader((tmp_path / "patches" / "patches.csv").read_text(encoding="utf-8").splitlines()))
+        assert {row["group"] for row in rows} == {"north", "south"}
+        assert len({(row["group"], row["split"]) for row in rows}) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--labels", "figure,bird"], "--labels takes any of crack, figure, got bird"),
+        (["--labels", ","], "--labels takes any of crack, figure, got nothing"),
+        (["--group-by", "north"], "does not match the file name 'south_1'"),
+        (["--group-by", "("], "--group-by must be a regular expression"),
+        (["--group-by", "x", "--i-know-tiles-leak"], "give one of them"),
+    ],
+)
+@pytest.mark.parametrize("make", [_shapes, _coco])
+def test_prepare_says_which_labels_and_names_there_are(
+    graven: Callable, tmp_path: Path, make: Callable[[Path], None], options: list[str], words: str
+) -> None:
+    make(tmp_path / "set")
+    result = graven("prepare", "set", "-o", "patches", *options)
+    assert result.code == 1
+    assert words in result.err
+    assert not (tmp_path / "patches").exists()
+
+
+def test_labels_are_not_of_masks(graven: Callable, tmp_path: Path) -> None:
+    _labelled(tmp_path / "set", 3)
+    result = graven("prepare", "set", "--labels", "figure")
+    assert result.code == 1
+    assert "--labels belongs to labelme and coco, but set is read as folders" in result.err
 
 
 def test_prepare_can_leak_only_when_told(graven: Callable, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import math
 import sqlite3
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ def query(path: Path, sql: str) -> list[Any]:
 def assert_same(ours: list[Trace], theirs: list[Trace]) -> None:
     assert len(ours) == len(theirs)
     for one, other in zip(ours, theirs, strict=True):
-        facts = (one.uid, one.number, one.class_id, one.status, one.measures)
-        assert facts == (other.uid, other.number, other.class_id, other.status, other.measures)
+        facts = (one.uid, one.number, one.class_id, one.status, one.creator, one.measures)
+        assert facts == (other.uid, other.number, other.class_id, other.status, other.creator, other.measures)
         assert one.confidence == other.confidence or (math.isnan(one.confidence) and math.isnan(other.confidence))
         assert [[ring.tolist() for ring in part] for part in one.polygons] == [
             [ring.tolist() for ring in part] for part in other.polygons
@@ -98,6 +99,17 @@ class TestRoundTrip:
         assert_same(traces, read_gpkg(tmp_path / "a.gpkg"))
         assert query(tmp_path / "a.gpkg", "SELECT table_name FROM gpkg_geometry_columns") == [("strokes",)]
 
+    def test_every_trace_has_its_own_creator(self, tmp_path: Path) -> None:
+        creators = ["model a 1.0 0123456789ab", None, "Anna Rossi"]
+        traces = [replace(trace, creator=creator) for trace, creator in zip(figures(), creators, strict=False)]
+        write(tmp_path / "a.gpkg", traces)
+        assert query(tmp_path / "a.gpkg", "SELECT creator FROM regions ORDER BY number") == [
+            (name,) for name in creators
+        ]
+        strokes = query(tmp_path / "a.gpkg", "SELECT DISTINCT number, creator FROM strokes ORDER BY number")
+        assert strokes == [(trace.number, trace.creator) for trace in traces if trace.lines]
+        assert_same(traces, read_gpkg(tmp_path / "a.gpkg"))
+
     def test_nothing(self, tmp_path: Path) -> None:
         write(tmp_path / "a.gpkg", [])
         assert read_gpkg(tmp_path / "a.gpkg") == []
@@ -119,7 +131,7 @@ class TestRoundTrip:
 
 class TestContent:
     def test_columns_of_the_master(self, tmp_path: Path) -> None:
-        write(tmp_path / "a.gpkg", figures(), creator="me", run_id="r1", created="2026-11-21T00:00:00Z")
+        write(tmp_path / "a.gpkg", figures(), run_id="r1", created="2026-11-21T00:00:00Z")
         frame = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="regions")
         listed = (
             "uid class_id class_uri status confidence area_mm2 length_mm width_mean_mm width_p95_mm width_sigma_mm "
@@ -130,7 +142,7 @@ class TestContent:
         row = frame.iloc[0]
         assert (row["uid"], row["number"], row["class"], row["status"]) == (first.uid, 1, "pecked", "proposed")
         assert (row["area_mm2"], row["area_sigma_mm2"]) == (first.measures["area"].value, first.measures["area"].sigma)
-        assert (row["creator"], row["run_id"]) == ("me", "r1")
+        assert row["run_id"] == "r1"
         assert frame["number"].tolist() == sorted(frame["number"])
         assert shapely.is_valid(frame.geometry.values).all()
         for area, shape in zip(frame["area_mm2"], frame.geometry, strict=True):

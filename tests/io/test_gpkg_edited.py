@@ -6,6 +6,7 @@ import contextlib
 import math
 import sqlite3
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from graven.types import PETROGLYPH_CLASSES, Georeference, PixelSize, Trace, tra
 
 HEIGHT, WIDTH = 40, 60
 SCALE = PixelSize(0.5, 0.5, "user")
+MODEL = "model petroglyph 1.0 0123456789ab"
 
 
 def _figures() -> list[Trace]:
@@ -44,7 +46,7 @@ def package(tmp_path: Path) -> Path:
     path = tmp_path / "a.gpkg"
     write_gpkg(
         path,
-        _figures(),
+        [replace(trace, creator=MODEL) for trace in _figures()],
         classes=PETROGLYPH_CLASSES,
         height=HEIGHT,
         width=WIDTH,
@@ -118,6 +120,20 @@ def test_the_halves_of_a_split_are_two_figures(package: Path) -> None:
     assert [trace.number for trace in traces] == [1, 2, 3]
     assert len({trace.uid for trace in traces}) == 3
     assert [traces[i].measures["area"].value for i in (0, 2)] == pytest.approx([70 * 0.25, 130 * 0.25])
+
+
+def test_who_changes_an_outline_is_a_creator_too(package: Path, tmp_path: Path) -> None:
+    first, second = _figures()
+    _edit(package, "UPDATE regions SET geom = ? WHERE uid = ?", _blob(_box(5, 5, 15, 15)), first.uid)
+    _edit(package, "UPDATE regions SET status = 'confirmed' WHERE uid = ?", second.uid)
+    _edit(package, "INSERT INTO regions (geom) VALUES (?)", _blob(_box(30, 2, 34, 8)))
+    _edit(package, "INSERT INTO regions (geom, creator) VALUES (?, 'Anna Rossi')", _blob(_box(36, 2, 40, 8)))
+    expected = [f"{MODEL}; edited by hand", MODEL, None, "Anna Rossi"]
+    traces = read_gpkg(package)
+    assert [trace.creator for trace in traces] == expected
+    again = tmp_path / "again.gpkg"
+    write_gpkg(again, traces, classes=PETROGLYPH_CLASSES, height=HEIGHT, width=WIDTH, pixel_size=SCALE, source="panel")
+    assert [trace.creator for trace in read_gpkg(again)] == expected
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from graven.api.account import Clock, account, output_hashes, source_of
 from graven.errors import DataError, UsageError
 from graven.io.coco import write_coco
 from graven.io.folders import OutputFolder
@@ -12,13 +13,15 @@ from graven.io.gpkgpanel import read_gpkg_panel
 from graven.io.labelme import write_labelme
 from graven.io.strictjson import read_json
 from graven.measure.edited import geometry_measures
-from graven.methods.record import VECTOR_WRITERS, Scene, file_hashes, write_run
+from graven.methods.record import VECTOR_WRITERS, Scene, write_run
 from graven.types import PETROGLYPH_CLASSES
 
 __all__ = ["FORMATS", "export"]
 
 FORMATS = (*VECTOR_WRITERS, "coco", "labelme")
 """What ``--to`` may name."""
+
+RUN = "run.json"
 
 
 def export(
@@ -52,6 +55,7 @@ def export(
     unknown = [name for name in to if name not in FORMATS]
     if unknown or not to:
         raise UsageError(f"--to takes any of {', '.join(FORMATS)}, got {', '.join(unknown) or 'nothing'}")
+    clock = Clock()
     folder = Path(record)
     packages = sorted(folder.glob("*_traces.gpkg")) if folder.is_dir() else []
     if len(packages) != 1:
@@ -84,15 +88,23 @@ def export(
                 )
             else:
                 VECTOR_WRITERS[name](output.path, traces, scene, PETROGLYPH_CLASSES)
-        written = file_hashes(output.path)
-        write_run(output.path, {"command": "export", "record": folder.name, "to": list(to), "outputs": written})
+        written = output_hashes(output.path)
+        told = account(
+            "export",
+            clock=clock,
+            options={"record": folder, "to": to, "out": target},
+            inputs=[source_of(packages[0]), source_of(folder / RUN)],
+            outputs=written,
+            n_traces=len(traces),
+        )
+        write_run(output.path, told)
     return [target / name for name in written]
 
 
 def _scene(folder: Path, package: Path) -> tuple[Scene, str]:
     """Find out what the record is of: its place from the GeoPackage, the name of the image from its account."""
-    account = read_json(folder / "run.json")
-    facts = account.get("input") if isinstance(account, dict) else None
+    told = read_json(folder / RUN)
+    facts = told.get("input") if isinstance(told, dict) else None
     image_name = facts.get("name") if isinstance(facts, dict) else None
     if not isinstance(image_name, str):
         raise DataError(f"{folder} is no record of segment or measure: its run.json names no input; give the record")

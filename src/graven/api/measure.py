@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graven._version import __version__
+from graven.api.account import Clock, account, output_hashes, source_of
 from graven.api.images import stated_pixel_size
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import DataError, InputError, MismatchError
@@ -20,7 +19,7 @@ from graven.io.masks import Mask, open_mask
 from graven.io.scale import measurable_pixel_size
 from graven.measure.figures import trace_figures
 from graven.measure.totals import panel_totals
-from graven.methods.record import Scene, file_hashes, write_run, write_vectors
+from graven.methods.record import Scene, write_run, write_vectors
 from graven.types import PETROGLYPH_CLASSES, Window
 
 if TYPE_CHECKING:
@@ -110,9 +109,9 @@ def measure(
     DataError
         If a file is refused, or the mask holds other values.
     """
-    started = datetime.now(UTC)
     if not (math.isfinite(min_object) and min_object >= 0):
         raise InputError(f"--min-object must be an area of at least 0, got {min_object}")
+    clock = Clock()
     opened = open_mask(mask, pixel_size=stated_pixel_size(scale=scale, length=length), hash_source=True)
     raster, threshold = opened.raster, _threshold(opened)
     measurable_pixel_size(raster)
@@ -135,25 +134,32 @@ def measure(
             min_area_px=min_object if raster.pixel_size is None else 0.0,
             min_area_mm2=0.0 if raster.pixel_size is None else min_object,
         )
+        traces = [replace(trace, creator=_creator(opened)) for trace in traces]
         totals = panel_totals(traces, valid_px=valid_px, pixel_size=raster.pixel_size)
         write_vectors(output.path, traces, scene=Scene.of(raster), classes=PETROGLYPH_CLASSES, totals={1: totals})
-        account = {
-            "command": "measure",
-            "graven": __version__,
-            "started": started.isoformat(timespec="seconds"),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "input": {"name": Path(mask).name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
-            "pixel_size": None if raster.pixel_size is None else asdict(raster.pixel_size),
-            "settings": {
-                "prob": None if prob is None else Path(prob).name,
+        told = account(
+            "measure",
+            clock=clock,
+            options={
+                "mask": Path(mask),
+                "prob": None if prob is None else Path(prob),
+                "out": target,
+                "scale": scale,
+                "length": length,
                 "min_object": min_object,
-                "threshold": threshold,
             },
-            "n_traces": len(traces),
-            "totals": {name: asdict(value) for name, value in totals.items()},
-            "outputs": file_hashes(output.path),
-        }
-        write_run(output.path, account)
+            inputs=[
+                {"name": Path(mask).name, "sha256": raster.source_sha256, "role": "mask"},
+                *([] if prob is None else [source_of(prob) | {"role": "prob"}]),
+            ],
+            settings={"threshold": threshold, "min_object": min_object},
+            outputs=output_hashes(output.path),
+            input={"name": Path(mask).name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
+            pixel_size=None if raster.pixel_size is None else asdict(raster.pixel_size),
+            n_traces=len(traces),
+            totals={name: asdict(value) for name, value in totals.items()},
+        )
+        write_run(output.path, told)
     return Measured(target, len(traces), totals)
 
 
@@ -172,6 +178,12 @@ def _threshold(mask: Mask) -> float:
     if not 0 < threshold < 1:
         raise DataError(f"{mask.raster.name}: its tag GRAVEN_THRESHOLD must lie between 0 and 1, got {text!r}")
     return threshold
+
+
+def _creator(mask: Mask) -> str | None:
+    """Name the model that drew the mask, from the tag that segment writes; None where nothing says it."""
+    model = mask.tags.get("GRAVEN_MODEL")
+    return f"model {model}" if model else None
 
 
 def _probability(path: Path, raster: Raster) -> Callable[[Window], NDArray[np.uint8]]:

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from graven._version import __version__
+from graven.api.account import Clock, account, output_hashes
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import DataError, InputError, UsageError
-from graven.io.coco import list_coco
+from graven.io.coco import coco_categories, list_coco
 from graven.io.folders import OutputFolder
-from graven.io.fs import write_bytes_atomic, write_text_atomic
+from graven.io.fs import sha256_file, write_bytes_atomic, write_text_atomic
 from graven.io.images import open_raster
-from graven.io.labelme import list_labelme
+from graven.io.labelme import labelme_labels, list_labelme
 from graven.io.maskfolders import list_mask_folders, list_pitoti
+from graven.methods.record import write_run
 from graven.prepare.bands import bands_view
-from graven.prepare.splits import split_groups, split_random_patches
+from graven.prepare.splits import group_of, split_groups, split_random_patches
 from graven.types import TileGrid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,6 +45,9 @@ LAYOUTS: dict[str, Callable[[Path], list[LabelledImage]]] = {
     "coco": list_coco,
 }
 """Known layouts, in the order in which ``auto`` tries them."""
+
+LABELS: dict[str, Callable[[Path], frozenset[str]]] = {"labelme": labelme_labels, "coco": coco_categories}
+"""Layouts whose foreground can be chosen, and what lists the labels that a data set has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Prepared:
     counts : dict of str to int
         Patches per side of the split.
     n_groups : int
-        Panels in all.
+        Panels or sites in all.
     leaky : bool
         Whether patches were split at random.
     """
@@ -88,7 +91,7 @@ class Prepared:
         """Say it in one line."""
         sides = ", ".join(f"{count} {side}" for side, count in self.counts.items())
         warning = "; patches of one panel stand on both sides, scores will be too good" if self.leaky else ""
-        return f"{self.path}: {sides} patches from {self.n_groups} panels ({self.layout}){warning}"
+        return f"{self.path}: {sides} patches from {self.n_groups} panels or sites ({self.layout}){warning}"
 
     def facts(self) -> dict[str, Any]:
         """Give the same as a dictionary."""
@@ -100,6 +103,8 @@ def prepare(
     *,
     layout: str = "auto",
     out: str | Path | None = None,
+    labels: Sequence[str] | None = None,
+    group_by: str | None = None,
     patch_px: int = 512,
     seed: int = 0,
     test_share: float = 0.1,
@@ -108,7 +113,7 @@ def prepare(
     overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Prepared:
-    """Cut a labelled data set into patches with leakage-safe splits.
+    r"""Cut a labelled data set into patches with leakage-safe splits.
 
     Parameters
     ----------
@@ -118,6 +123,12 @@ def prepare(
         How labels lie; ``auto`` takes the first that fits.
     out : str or Path, optional
         Output folder; default is ``<dataset>-patches`` here.
+    labels : sequence of str, optional
+        Of LabelMe or COCO, the labels that are foreground; everything else is background. Default is that every shape
+        is foreground.
+    group_by : str, optional
+        Regular expression matched at the start of each image's name; its first group (or the whole match) names the
+        panel or site, whose patches stay together. Default is that every image is a panel of its own.
     patch_px : int
         Side of a patch; border patches are mirrored and marked invalid there.
     seed : int
@@ -141,14 +152,21 @@ def prepare(
     DataError
         If the folder fits no layout, or truth and image do not belong together.
     UsageError
-        If the layout is unknown.
+        If the layout is unknown, the data set has no such label, or `group_by` does not match a name.
     """
     folder = Path(dataset)
     if not folder.is_dir():
         raise DataError(f"expected the folder of a data set, got {folder}, which is no folder")
     if patch_px < 32:
         raise InputError(f"a patch must have a side of at least 32 px, got {patch_px}")
-    layout, items = _list(folder, layout)
+    if leaky and group_by is not None:
+        raise UsageError("--group-by keeps patches together and --i-know-tiles-leak scatters them; give one of them")
+    clock = Clock()
+    found, items = _list(folder, layout)
+    if labels is not None:
+        items = _choose(folder, found, labels)
+    if group_by is not None:
+        items = [replace(item, group=group_of(item.name, group_by)) for item in items]
     _check_names(items)
     target = Path(out) if out is not None else Path(f"{folder.resolve().name}-patches")
     groups = [item.group for item in items]
@@ -170,9 +188,31 @@ def prepare(
             report(len(items), len(items))
         if leaky:
             _scatter(output.path, rows, val_share=val_share, test_share=test_share, seed=seed)
-        _write_tables(output.path, rows, layout=layout, patch_px=patch_px, seed=seed, leaky=leaky)
+        _write_table(output.path, rows)
+        options = {
+            "dataset": folder,
+            "layout": layout,
+            "out": target,
+            "labels": labels,
+            "group_by": group_by,
+            "patch_px": patch_px,
+            "seed": seed,
+            "test_share": test_share,
+            "val_share": val_share,
+            "leaky": leaky,
+        }
+        told = account(
+            "prepare",
+            clock=clock,
+            options=options,
+            inputs=_sources(folder, items),
+            settings={**options, "layout": found},
+            outputs=output_hashes(output.path),
+            split_by="patch (leaks)" if leaky else "group",
+        )
+        write_run(output.path, told)
     counts = {side: sum(row["split"] == side for row in rows) for side in ("train", "val", "test")}
-    return Prepared(target, layout, counts, len(set(groups)), leaky)
+    return Prepared(target, found, counts, len(set(groups)), leaky)
 
 
 def _list(folder: Path, layout: str) -> tuple[str, list[LabelledImage]]:
@@ -187,6 +227,29 @@ def _list(folder: Path, layout: str) -> tuple[str, list[LabelledImage]]:
         except DataError as error:
             reasons.append(f"{name}: {error}")
     raise DataError(f"{folder} fits no known layout; " + "; ".join(reasons))
+
+
+def _choose(folder: Path, layout: str, labels: Sequence[str]) -> list[LabelledImage]:
+    """List the images with the labels named as foreground."""
+    if layout not in LABELS:
+        raise UsageError(f"--labels belongs to {' and '.join(LABELS)}, but {folder} is read as {layout}")
+    there, chosen = LABELS[layout](folder), frozenset(labels)
+    if not chosen or chosen - there:
+        wrong = ", ".join(sorted(chosen - there)) or "nothing"
+        raise UsageError(f"--labels takes any of {', '.join(sorted(there)) or 'none'}, got {wrong}")
+    return list_labelme(folder, labels=chosen) if layout == "labelme" else list_coco(folder, categories=chosen)
+
+
+def _sources(folder: Path, items: list[LabelledImage]) -> list[dict[str, str]]:
+    """Name every image and label file by its place in the data set, with its hash."""
+    roots = (folder, folder.resolve())
+    paths = dict.fromkeys(path for item in items for path in (item.image_path, *item.label_paths))
+
+    def name(path: Path) -> str:
+        inside = [path.relative_to(root).as_posix() for root in roots if path.is_relative_to(root)]
+        return inside[0] if inside else path.name
+
+    return [{"name": name(path), "sha256": sha256_file(path)} for path in paths]
 
 
 def _check_names(items: list[LabelledImage]) -> None:
@@ -262,9 +325,7 @@ def _scatter(folder: Path, rows: list[dict[str, Any]], *, val_share: float, test
                 source.rename(folder / side / part / source.name)
 
 
-def _write_tables(
-    folder: Path, rows: list[dict[str, Any]], *, layout: str, patch_px: int, seed: int, leaky: bool
-) -> None:
+def _write_table(folder: Path, rows: list[dict[str, Any]]) -> None:
     if not rows:
         raise DataError("the data set has no valid pixel; nothing was cut")
     text = io.StringIO()
@@ -272,12 +333,3 @@ def _write_tables(
     writer.writeheader()
     writer.writerows(rows)
     write_text_atomic(folder / "patches.csv", text.getvalue())
-    facts = {
-        "command": "prepare",
-        "graven": __version__,
-        "layout": layout,
-        "patch_px": patch_px,
-        "seed": seed,
-        "split_by": "patch (leaks)" if leaky else "group",
-    }
-    write_text_atomic(folder / "run.json", json.dumps(facts, indent=2) + "\n")

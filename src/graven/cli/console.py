@@ -56,11 +56,11 @@ class Console:
         else:
             _write(sys.stdout, text)
 
-    def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write rows as an aligned table, or as JSON lines."""
+    def table(self, rows: Sequence[Mapping[str, Any]], *, event: str = "row") -> None:
+        """Write rows as an aligned table, or as JSON lines that `event` names."""
         if self.json_lines:
             for row in rows:
-                self.event("row", **row)
+                self.event(event, **row)
             return
         if not rows:
             return

@@ -19,9 +19,16 @@ def evaluate(
     ],
     target: Annotated[Path, typer.Argument(help="True mask, or folder of true masks.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for scores.json, scores.csv and the page.")
+        Path | None, typer.Option("--out", "-o", help="Folder for the tables (JSON and CSV) and the page.")
     ] = None,
     tolerance: Annotated[float, typer.Option(help="Tolerance of boundary F and F1, in pixels.")] = 2.0,
+    protocol: Annotated[str | None, typer.Option(help="pitoti: also set the table of the 3D-Pitoti benchmark.")] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Regular expression that finds the site or fold in a name, for rows of the benchmark's table."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -30,5 +37,16 @@ def evaluate(
     from graven.api.evaluate import evaluate as run
 
     console = Console(json_lines=json, quiet=quiet)
-    result = run(preds, target, out=out, tolerance_px=tolerance, overwrite=overwrite, monitor=console)
+    result = run(
+        preds,
+        target,
+        out=out,
+        tolerance_px=tolerance,
+        protocol=protocol,
+        group_by=group_by,
+        overwrite=overwrite,
+        monitor=console,
+    )
     console.table(result.rows())
+    if result.benchmark:
+        console.table(result.benchmark, event="benchmark_row")

@@ -9,7 +9,7 @@ import typer
 
 from graven.errors import UsageError
 
-__all__ = ["Config", "Json", "Length", "Model", "Out", "Overwrite", "Quiet", "Roi", "Scale", "names"]
+__all__ = ["Config", "Json", "Length", "Model", "Out", "Overwrite", "Quiet", "Roi", "Scale", "names", "split_names"]
 
 
 def _load_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -60,6 +60,11 @@ Roi = Annotated[
 ]
 
 
+def split_names(text: str) -> tuple[str, ...]:
+    """Split a comma-separated option."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def names(text: str | None, choices: tuple[str, ...], option: str) -> tuple[str, ...]:
     """Split a comma-separated option and check every name.
 
@@ -84,7 +89,7 @@ def names(text: str | None, choices: tuple[str, ...], option: str) -> tuple[str,
     """
     if text is None:
         return choices
-    asked = [name.strip() for name in text.split(",") if name.strip()]
+    asked = split_names(text)
     wrong = [name for name in asked if name not in choices]
     if wrong or not asked:
         raise UsageError(f"{option} takes any of {','.join(choices)}, got {text!r}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graven.cli.console import Console
-from graven.cli.options import Json, Out, Overwrite, Quiet
+from graven.cli.options import Json, Out, Overwrite, Quiet, split_names
 
 __all__ = ["prepare"]
 
@@ -17,6 +17,16 @@ def prepare(
     dataset: Annotated[Path, typer.Argument(help="Folder of the data set.")],
     layout: Annotated[str, typer.Option("--as", help="auto, pitoti, folders, labelme or coco.")] = "auto",
     out: Out = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Labels of LabelMe or COCO that are foreground, comma separated; default is every shape."),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Regular expression that finds the panel or site in the name of an image; it stays together."
+        ),
+    ] = None,
     patch: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 512,
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
     test_share: Annotated[float, typer.Option(help="Share of groups held out for test.")] = 0.1,
@@ -36,6 +46,8 @@ def prepare(
         dataset,
         layout=layout,
         out=out,
+        labels=None if labels is None else split_names(labels),
+        group_by=group_by,
         patch_px=patch,
         seed=seed,
         test_share=test_share,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graven.cli.console import Console
-from graven.cli.options import Json, Out, Quiet
+from graven.cli.options import Json, Out, Quiet, split_names
 
 __all__ = ["reproduce"]
 
@@ -46,14 +46,10 @@ def reproduce(
         protocol=protocol,
         n_seeds=seeds,
         epochs=epochs,
-        losses=None if losses is None else _split(losses),
-        variants=() if variants is None else _split(variants),
+        losses=None if losses is None else split_names(losses),
+        variants=() if variants is None else split_names(variants),
         group_by=group_by,
         resume=resume,
         monitor=console,
     )
     console.result(result.summary(), **result.facts())
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

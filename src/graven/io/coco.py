@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from graven.types import ClassTable, PixelSize, Trace
 
-__all__ = ["list_coco", "read_segmentation", "write_coco"]
+__all__ = ["coco_categories", "list_coco", "read_segmentation", "write_coco"]
 
 MAX_BYTES = 512 * 1024 * 1024
 
@@ -127,10 +127,34 @@ def list_coco(
             raise DataError(f"{file.name} has an image whose id is {entry['id']!r}; give a number")
         image_path, name = _resolve(entry["file_name"], roots, file.name)
         read = _reader(by_image[entry["id"]], f"image {entry['file_name']} of {file.name}")
-        items.append(LabelledImage(name=name, group=name, image_path=image_path, read_target=read))
+        items.append(LabelledImage(name=name, group=name, image_path=image_path, read_target=read, label_paths=(file,)))
     if not items:
         raise DataError(f"{file.name} lists no images")
     return items
+
+
+def coco_categories(path: Path) -> frozenset[str]:
+    """List the names of the categories of a COCO file.
+
+    Parameters
+    ----------
+    path : Path
+        As in `list_coco`.
+
+    Returns
+    -------
+    frozenset of str
+        Names, whether or not an annotation has them.
+
+    Raises
+    ------
+    DataError
+        If the file has no list of categories with an id.
+    """
+    file = _only_json(path)
+    document = read_json(file, max_bytes=MAX_BYTES)
+    categories = document.get("categories", []) if isinstance(document, dict) else None
+    return frozenset(name for name in _category_names(categories, file.name).values() if isinstance(name, str))
 
 
 def write_coco(

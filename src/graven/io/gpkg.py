@@ -48,7 +48,6 @@ def write_gpkg(
     pixel_size: PixelSize | None = None,
     source: str = "",
     name: str = "panel",
-    creator: str | None = None,
     run_id: str | None = None,
     created: str | None = None,
 ) -> None:
@@ -70,7 +69,7 @@ def write_gpkg(
         Hash or name of the input.
     name : str
         Name of the panel, for its CRS.
-    creator, run_id, created : str, optional
+    run_id, created : str, optional
         Written into the columns of these names; ``created`` as ISO 8601. No clock is read.
 
     Raises
@@ -91,7 +90,7 @@ def write_gpkg(
     target = Path(target)
     placement = vector_placement(georeference, pixel_size, height=height, name=name)
     ordered = sorted(traces, key=reading_key)
-    shared: Row = {"creator": creator, "generator": f"graven {__version__}", "run_id": run_id, "created": created}
+    shared: Row = {"generator": f"graven {__version__}", "run_id": run_id, "created": created}
     shared |= {"modified": None, "note": None}
     regions = list(region_rows(ordered, placement, classes, shared))
     strokes = list(stroke_rows(ordered, placement, classes, shared))

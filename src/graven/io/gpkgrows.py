@@ -76,4 +76,5 @@ def _head(trace: Trace, classes: ClassTable) -> Row:
         "class_uri": None,
         "status": trace.status,
         "confidence": known(trace.confidence),
+        "creator": trace.creator,
     }

@@ -1,8 +1,9 @@
 """Rows of a GeoPackage back into traces, also after a person has drawn, changed, split or deleted some in QGIS.
 
 A feature that graven wrote carries the hash of its geometry as ``uid``. Where the two no longer agree the geometry was
-edited: it keeps its ``uid`` and its status, but its measures and its confidence spoke of another shape. A feature
-without ``uid``, and a second one of the same ``uid`` (what splitting leaves), is new.
+edited: it keeps its ``uid`` and its status, but its measures and its confidence spoke of another shape, and what a
+model drew was ``edited by hand``. A feature without ``uid``, and a second one of the same ``uid`` (what splitting
+leaves), is new.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Feature", "traces_of"]
 
 _STATUS = ("proposed", "confirmed", "rejected")
+_MODEL = "model "
+_EDITED = "; edited by hand"
 _LENGTH_TOL = 1e-5
 _LENGTH_TOL_PX = 1e-3
 
@@ -110,7 +113,8 @@ def traces_of(
             if draft.shape is not None and not draft.shape.is_valid:
                 raise DataError(f"{draft.where} crosses itself ({shapely.is_valid_reason(draft.shape)}); correct it")
             trace = replace(trace, uid=trace.uid or actual, confidence=math.nan, measures={})
-            trace = replace(trace, measures={} if remeasure is None else remeasure(trace, pixel_size))
+            measures = {} if remeasure is None else remeasure(trace, pixel_size)
+            trace = replace(trace, measures=measures, creator=_edited(trace.creator))
         (traces if draft.uid is not None and trace.number > 0 else new).append((trace, draft.where))
     for trace, where in new:
         if any(trace.uid == other.uid for other, _ in traces):
@@ -182,7 +186,14 @@ def _trace(draft: _Draft, classes: set[int]) -> Trace:
         math.nan if _absent(confidence) else float(confidence),  # type: ignore[arg-type]  # not None here
         measures_from_json(parse_json(row.get("measures") or "{}", name=draft.where), where=draft.where),
         status,
+        None if _absent(row.get("creator")) else str(row["creator"]) or None,
     )
+
+
+def _edited(creator: str | None) -> str | None:
+    """Add the person to the model whose geometry was changed; a person who is named stays as named."""
+    is_model = creator is not None and creator.startswith(_MODEL) and not creator.endswith(_EDITED)
+    return f"{creator}{_EDITED}" if is_model else creator
 
 
 def _rings(trace: Trace) -> list[Ring]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from graven.types import ClassTable, Trace
 
-__all__ = ["list_labelme", "read_labelme", "write_labelme"]
+__all__ = ["labelme_labels", "list_labelme", "read_labelme", "write_labelme"]
 
 VERSION = "7.0.0"
 MAX_POINTS = 1_000_000
@@ -64,9 +64,7 @@ def read_labelme(path: Path, *, size: tuple[int, int], labels: frozenset[str] | 
     """
     height, width = size
     document = read_json(path)
-    shapes = document.get("shapes") if isinstance(document, dict) else None
-    if not isinstance(shapes, list):
-        raise DataError(f"{path.name} is not a LabelMe file: it has no list of shapes")
+    shapes = _shapes(document, path.name)
     stated = document.get("imageHeight"), document.get("imageWidth")
     if None not in stated and stated != (height, width):
         raise MismatchError(
@@ -145,13 +143,15 @@ def write_labelme(
     write_text_atomic(target, json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
-def list_labelme(folder: Path) -> list[LabelledImage]:
+def list_labelme(folder: Path, *, labels: frozenset[str] | None = None) -> list[LabelledImage]:
     """List the labelled images of a LabelMe folder.
 
     Parameters
     ----------
     folder : Path
         JSON files with the image of the same stem, or the one named in ``imagePath``, beside them.
+    labels : frozenset of str, optional
+        Only shapes with these labels are foreground; default is all.
 
     Returns
     -------
@@ -164,7 +164,13 @@ def list_labelme(folder: Path) -> list[LabelledImage]:
         If a JSON file has no image, or the folder no JSON file.
     """
     items = [
-        LabelledImage(name=path.stem, group=path.stem, image_path=_image_beside(path), read_target=_reader(path))
+        LabelledImage(
+            name=path.stem,
+            group=path.stem,
+            image_path=_image_beside(path),
+            read_target=_reader(path, labels),
+            label_paths=(path,),
+        )
         for path in sorted(folder.glob("*.json"))
     ]
     if not items:
@@ -172,9 +178,39 @@ def list_labelme(folder: Path) -> list[LabelledImage]:
     return items
 
 
-def _reader(path: Path) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
+def labelme_labels(folder: Path) -> frozenset[str]:
+    """List the labels that occur in a folder of LabelMe files.
+
+    Parameters
+    ----------
+    folder : Path
+        As in `list_labelme`.
+
+    Returns
+    -------
+    frozenset of str
+        Labels of all shapes.
+
+    Raises
+    ------
+    DataError
+        If a file is not LabelMe.
+    """
+    shapes = [shape for path in sorted(folder.glob("*.json")) for shape in _shapes(read_json(path), path.name)]
+    labels = [shape.get("label") for shape in shapes if isinstance(shape, dict)]
+    return frozenset(label for label in labels if isinstance(label, str))
+
+
+def _shapes(document: Any, name: str) -> list[Any]:
+    shapes = document.get("shapes") if isinstance(document, dict) else None
+    if not isinstance(shapes, list):
+        raise DataError(f"{name} is not a LabelMe file: it has no list of shapes")
+    return shapes
+
+
+def _reader(path: Path, labels: frozenset[str] | None) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
     def read(size: tuple[int, int]) -> NDArray[np.bool_]:
-        return read_labelme(path, size=size)
+        return read_labelme(path, size=size, labels=labels)
 
     return read
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["list_mask_folders", "list_pitoti", "read_binary_mask"]
+__all__ = ["list_mask_folders", "list_pitoti", "pitoti_files", "read_binary_mask"]
 
 IMAGE_SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg"}
 MASK_FOLDERS = ("masks", "mask", "label", "labels", "gt")
@@ -85,6 +85,7 @@ def list_mask_folders(folder: Path) -> list[LabelledImage]:
             image_path=images[stem],
             read_target=_reader(masks[stem]),
             read_valid=_valid_reader(masks[stem]),
+            label_paths=(masks[stem],),
         )
         for stem in sorted(images)
     ]
@@ -117,13 +118,10 @@ def list_pitoti(folder: Path) -> list[LabelledImage]:
     items = []
     truths = sorted(folder.rglob(f"*{PITOTI_TRUTH}"))
     for truth in truths:
-        stem = truth.name.removesuffix(PITOTI_TRUTH)
+        stem, valid = pitoti_files(truth)
         name = unique_name(truth.with_name(stem), folder)
         others = [other.name.removesuffix(PITOTI_TRUTH) for other in truths if other.parent == truth.parent]
         longer = [other for other in others if other != stem and other.startswith(stem)]
-        valid = truth.with_name(stem + PITOTI_VALID)
-        if not valid.is_file():
-            raise DataError(f"the panel {name!r} has no valid mask; expected {valid.name} beside {truth.name}")
         images = [
             path
             for path in sorted(truth.parent.glob(f"{glob.escape(stem)}[._-]*"))
@@ -136,12 +134,44 @@ def list_pitoti(folder: Path) -> list[LabelledImage]:
             raise DataError(f"the panel {name!r} needs exactly one image beside {truth.name}, found {listed}")
         items.append(
             LabelledImage(
-                name=name, group=name, image_path=images[0], read_target=_reader(truth), read_valid=_reader(valid)
+                name=name,
+                group=name,
+                image_path=images[0],
+                read_target=_reader(truth),
+                read_valid=_reader(valid),
+                label_paths=(truth, valid),
             )
         )
     if not items:
         raise DataError(f"{folder} holds no 3D-Pitoti panels (*{PITOTI_TRUTH})")
     return items
+
+
+def pitoti_files(truth: Path) -> tuple[str, Path]:
+    """Find what belongs to a truth of 3D-Pitoti.
+
+    Parameters
+    ----------
+    truth : Path
+        ``<name>_gt.tif``.
+
+    Returns
+    -------
+    name : str
+        Name of the panel.
+    valid : Path
+        Its valid mask, ``<name>.d_mask.png`` beside the truth.
+
+    Raises
+    ------
+    DataError
+        If there is no valid mask.
+    """
+    name = truth.name.removesuffix(PITOTI_TRUTH)
+    valid = truth.with_name(name + PITOTI_VALID)
+    if not valid.is_file():
+        raise DataError(f"the panel {name!r} has no valid mask; expected {valid.name} beside {truth.name}")
+    return name, valid
 
 
 def _reader(path: Path) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:

@@ -7,6 +7,7 @@ and has to be asked for by name.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,10 +17,47 @@ from graven.errors import DataError, InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SIDES", "Side", "split_groups", "split_random_patches"]
+__all__ = ["SIDES", "Side", "group_of", "split_groups", "split_random_patches"]
 
 Side = Literal["train", "val", "test"]
 SIDES: tuple[Side, ...] = ("train", "val", "test")
+
+
+def group_of(name: str, pattern: str) -> str:
+    r"""Find the panel, site or photograph in the name of an image.
+
+    Parameters
+    ----------
+    name : str
+        Name of the image.
+    pattern : str
+        Regular expression, matched at the start of the name; its first group (or the whole match) is the answer.
+
+    Returns
+    -------
+    str
+        Name of the group.
+
+    Raises
+    ------
+    UsageError
+        If `pattern` is no regular expression, does not match, or finds an empty name.
+
+    Examples
+    --------
+    >>> group_of("Seradina_12_a", r"[^_]+"), group_of("P07-crop3", r"P(\d+)")
+    ('Seradina', '07')
+    """
+    try:
+        match = re.match(pattern, name)
+    except re.error as error:
+        raise UsageError(f"--group-by must be a regular expression, got {pattern!r}: {error}") from error
+    if match is None:
+        raise UsageError(f"--group-by {pattern!r} does not match the file name {name!r}; every name must match")
+    found = match.group(1) if match.re.groups else match.group(0)
+    if not found:
+        raise UsageError(f"--group-by {pattern!r} finds an empty name in {name!r}")
+    return str(found)
 
 
 def split_groups(

@@ -15,6 +15,7 @@ from graven.report.evaluate import (
 )
 from graven.report.overlays import evaluation_overlay, outline_overlay
 from graven.report.overview import overview, overview_factor
+from graven.report.pitoti import pitoti_rows
 from graven.report.segment import segment_report
 from graven.report.tables import csv_table, markdown_table, text_table
 from graven.report.values import GateSummary, MethodBox, OutputFile, RotationNote, SegmentReport, Source
@@ -40,6 +41,7 @@ __all__ = [
     "outline_overlay",
     "overview",
     "overview_factor",
+    "pitoti_rows",
     "segment_report",
     "text_table",
 ]

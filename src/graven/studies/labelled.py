@@ -8,12 +8,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from graven.errors import DataError, UsageError
-from graven.prepare.splits import SIDES, split_groups
+from graven.errors import DataError
+from graven.prepare.splits import SIDES, group_of, split_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +101,9 @@ def split_pairs(
     UsageError
         If `group_by` is no regular expression, or a stem does not match it.
     """
-    items = [replace(item, group=_group_of(item.name, group_by)) for item in _pairs_with_valid(folder)]
+    items = _pairs_with_valid(folder)
+    if group_by is not None:
+        items = [replace(item, group=group_of(item.name, group_by)) for item in items]
     assigned = split_groups([item.group for item in items], val_share=val_share, test_share=test_share, seed=seed)
     return {side: [item for item in items if assigned[item.group] == side] for side in SIDES}
 
@@ -147,21 +148,6 @@ def _pairs_with_valid(folder: Path) -> list[LabelledImage]:
             f"{valid_folder} has no mask for {missing[0]!r}; give one for every image, or remove the folder"
         )
     return [replace(item, read_valid=reader(found[item.name])) for item in items]
-
-
-def _group_of(stem: str, pattern: str | None) -> str:
-    if pattern is None:
-        return stem
-    try:
-        match = re.match(pattern, stem)
-    except re.error as error:
-        raise UsageError(f"--group-by must be a regular expression, got {pattern!r}: {error}") from error
-    if match is None:
-        raise UsageError(f"--group-by {pattern!r} does not match the file name {stem!r}; every name must match")
-    name = match.group(1) if match.re.groups else match.group(0)
-    if not name:
-        raise UsageError(f"--group-by {pattern!r} finds an empty name in {stem!r}")
-    return str(name)
 
 
 def _patch_groups(path: Path) -> dict[str, str]:

@@ -33,6 +33,8 @@ class LabelledImage:
         ``read_target((height, width)) -> (H, W) bool``; raises MismatchError when the truth has another size.
     read_valid : callable or None
         Likewise for the valid mask; None where everything is valid.
+    label_paths : tuple of Path
+        The files that both are read from.
     """
 
     name: str
@@ -40,6 +42,7 @@ class LabelledImage:
     image_path: Path
     read_target: ReadMask
     read_valid: ReadMask | None = None
+    label_paths: tuple[Path, ...] = ()
 
 
 def unique_name(path: Path, folder: Path) -> str:

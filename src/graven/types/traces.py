@@ -58,6 +58,9 @@ class Trace:
         By name: ``area``, ``length``, ``width``, ``perimeter``, …
     status : {"proposed", "confirmed", "rejected"}
         What a person has said of it.
+    creator : str or None
+        What or who drew it: ``model``, name, version and hash of a model, or the name of a person; None where nobody
+        says.
     """
 
     uid: str
@@ -68,6 +71,7 @@ class Trace:
     confidence: float
     measures: dict[str, Measure] = field(default_factory=dict)
     status: Status = "proposed"
+    creator: str | None = None
 
     @property
     def bounds_px(self) -> tuple[float, float, float, float]:
