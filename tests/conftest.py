@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from graven.io.gdalenv import apply_gdal_settings
+
+# Some tests import rasterio themselves, before graven does; GDAL reads its settings once, when it is loaded.
+apply_gdal_settings()
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -254,6 +254,27 @@ def test_patience_ends_a_run_without_gain(bench: Bench, recipe: Recipe, tmp_path
     assert (result.stopped_by, result.steps, result.best_step) == ("patience", 8, 2)
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_whose_patience_is_spent_is_not_trained_on(
+    bench: Bench, recipe: Recipe, tmp_path: Path, stopped: bool
+) -> None:
+    """Resumed after its end, or stopped by a signal at the very update that ends it."""
+    spent = with_run(recipe, max_steps=40, validate_every_steps=2, patience=3)
+    spent = dataclasses.replace(
+        spent, optimiser=dataclasses.replace(spent.optimiser, lr=1e-12, weight_decay=0.0, ema_decay=None)
+    )
+    whole = bench.run(spent, tmp_path / "whole")
+    if stopped:
+        with pytest.raises(Interrupted):
+            bench.run(spent, tmp_path / "parts", event=StopAt("validation", whole.steps, signal.SIGTERM))
+    else:
+        bench.run(spent, tmp_path / "parts")
+    resumed = bench.run(spent, tmp_path / "parts", resume=True)
+    assert whole.stopped_by == "patience"
+    assert (resumed.stopped_by, resumed.steps) == (whole.stopped_by, whole.steps)
+    assert resumed.weights_sha256 == whole.weights_sha256
+
+
 def test_the_clock_ends_a_run(bench: Bench, recipe: Recipe, tmp_path: Path) -> None:
     timed = with_run(recipe, max_steps=None, max_minutes=0.02)
     timed = dataclasses.replace(timed, schedule=Schedule("cosine", counts="minutes"))

@@ -77,6 +77,7 @@ def test_defaults_fill_what_is_left_out() -> None:
         ({"schedule": {"name": "linear"}}, "unknown schedule 'linear'; choose one of constant, time_decay"),
         ({"schedule": {"name": "cosine", "counts": "minutes"}}, "a schedule counted in minutes needs run.max_minutes"),
         ({"augment": {"flips": 1}}, "augment.flips must be true or false, got 1"),
+        ({"run": {"max_minutes": 0}}, "run.max_minutes must be positive, got 0.0"),
         ({"run": {}}, "run needs an end: give max_epochs, max_steps or max_minutes"),
         ({"prepare": "clahe"}, "prepare must be a list, got 'clahe'"),
         ({"network": {"options": {}}}, "network needs 'name'; its keys are name, options"),

@@ -271,7 +271,6 @@ class _Run:
         recipe, progress = self.recipe, self.progress
         began = time.monotonic() - progress.elapsed_s
         saved, pace = time.monotonic(), Pace()
-        stopped_by: Literal["length", "minutes", "patience"] = "length"
         source = batches(
             train_data,
             self.sampler,
@@ -280,7 +279,7 @@ class _Run:
             rank=self.fabric.global_rank,
             world_size=self.fabric.world_size,
         )
-        while progress.step < self.n_steps:
+        while (stopped_by := self._reached()) is None:
             t0 = time.monotonic()
             _, epoch, batch = next(source)
             t1 = time.monotonic()
@@ -309,12 +308,6 @@ class _Run:
                 saved = time.monotonic()
             if flag.name is not None:
                 raise Interrupted(f"{flag.name} at step {progress.step}; saved, continue with --resume")
-            if recipe.run.patience is not None and progress.n_without_gain >= recipe.run.patience:
-                stopped_by = "patience"
-                break
-            if recipe.run.max_minutes is not None and progress.elapsed_s >= 60 * recipe.run.max_minutes:
-                stopped_by = "minutes"
-                break
         source.close()
         if progress.validated != progress.step:
             self._look(val_data)
@@ -335,6 +328,15 @@ class _Run:
         facts = {**asdict(result), "best_path": result.best_path.name, **self.facts}
         write_text_atomic(self.out / "result.json", json.dumps(facts, indent=1) + "\n")
         return result
+
+    def _reached(self) -> Literal["length", "minutes", "patience"] | None:
+        """Say which end is reached; a run that is resumed at its end is not trained on."""
+        run, progress = self.recipe.run, self.progress
+        if run.patience is not None and progress.n_without_gain >= run.patience:
+            return "patience"
+        if run.max_minutes is not None and progress.elapsed_s >= 60 * run.max_minutes:
+            return "minutes"
+        return "length" if progress.step >= self.n_steps else None
 
     def _rate(self, epoch: int) -> float:
         schedule, run = self.recipe.schedule, self.recipe.run

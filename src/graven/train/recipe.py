@@ -219,6 +219,8 @@ class Recipe:
             raise InputError("a schedule counted in minutes needs run.max_minutes")
         if not self.optimiser.lr > 0:
             raise InputError(f"optimiser.lr must be positive, got {self.optimiser.lr}")
+        if run.max_minutes is not None and not run.max_minutes > 0:
+            raise InputError(f"run.max_minutes must be positive, got {run.max_minutes}")
         if self.optimiser.ema_decay is not None and not 0 <= self.optimiser.ema_decay < 1:
             raise InputError(f"optimiser.ema_decay must be at least 0 and below 1, got {self.optimiser.ema_decay}")
         positive = {
