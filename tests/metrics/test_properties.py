@@ -296,10 +296,16 @@ def test_parity_with_the_reference_script(tmp_path: Path, nodata: bool) -> None:
     (tmp_path / "gt").mkdir()
     (tmp_path / "pred").mkdir()
     rows, pooled = [], []
-    for i in range(4):
+    for i in range(8):
         gt, pred, valid = blobs(10 + i), blobs(20 + i) | blobs(10 + i, share=0.2), blobs(30 + i, share=0.8)
-        if i == 3:
+        if i in (3, 5):
             pred = np.zeros_like(pred)
+        if i in (4, 5):
+            gt = np.zeros_like(gt)
+        if i == 6:
+            valid[:] = False
+        if i == 7:
+            gt, pred = np.ones_like(gt), np.ones_like(pred)
         image = np.where(valid | (not nodata), pred * np.uint8(1), np.uint8(7))
         Image.fromarray(gt.astype(np.uint8) * 255).save(tmp_path / "gt" / f"{i}.png")
         Image.fromarray(image).save(tmp_path / "pred" / f"{i}_mask.png")
@@ -309,7 +315,7 @@ def test_parity_with_the_reference_script(tmp_path: Path, nodata: bool) -> None:
     command += ["--nodata", "7"] if nodata else []
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     want = json.loads(run.stdout)
-    assert want.pop("n") == 4
+    assert want.pop("n") == 8
     got = {f"mean_{name}": float(np.mean([row[name] for row in rows])) for name in rows[0]}
     got |= {"pooled_f1": metrics.pooled(pooled, metrics.f1), "pooled_iou": metrics.pooled(pooled, metrics.iou)}
     assert want == pytest.approx({name: got[name] for name in want}, abs=5.1e-5)  # the script prints four digits

@@ -31,6 +31,7 @@ def test_mean_of_the_map_and_bias_are_the_logit(name: str, options: dict[str, An
         again = gate(patches(3, 2 * gate.multiple, device))
     assert logits.shape == (3, 1)
     torch.testing.assert_close(cam.mean(dim=(1, 2, 3)) + 0.7, logits[:, 0])
+    torch.testing.assert_close(gate.cell_logits(cam).mean(dim=(1, 2, 3)), logits[:, 0])
     torch.testing.assert_close(again, logits)
 
 

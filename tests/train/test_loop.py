@@ -336,8 +336,8 @@ class Fixed(nn.Module):
     ("logit", "slope", "reason"),
     [
         (0.3, 0.0, "answers the same everywhere"),
-        (-9.0, 1.0, "nothing is predicted although"),
-        (9.0, 1.0, "everything is predicted as foreground"),
+        (-5.0, 1.0, "nothing is predicted although"),
+        (5.0, 1.0, "everything is predicted as foreground"),
     ],
 )
 def test_a_collapse_is_explained(

@@ -145,6 +145,24 @@ def test_the_map_of_a_gate_is_taught_cell_by_cell() -> None:
         GateTask(map_weight=1.0).outputs(Standardised(_Answer(logits), mean=[0.0] * 3, std=[1.0] * 3), batch)
 
 
+def test_a_gate_learns_nothing_from_the_truth_of_invalid_pixels() -> None:
+    net = build_net("compact_gate", widths=(8, 16), depths=(1, 1), reduce=1)
+    model = Standardised(net, mean=[128.0] * 3, std=[50.0] * 3).eval()
+    task = GateTask(min_share=0.5, map_weight=1.0)
+    batch = make_batch([0.75, 0.25])
+    valid = batch.valid.clone()
+    valid[:, :, 20:36] = False  # the map has cells of 8 px: two are cut in half
+    losses, labels = [], []
+    for truth in (0.0, 1.0):
+        target = torch.where(valid, batch.target, truth)
+        masked = Batch(batch.image, target, valid, batch.origins)
+        losses.append(float(task.outputs(model, masked)[0].detach()))
+        labels.append(task.labels(masked).flatten().tolist())
+    # of the 48 rows that count, 20 + 12 are foreground in the first tile and 16 in the second
+    assert labels == [[1.0, 0.0], [1.0, 0.0]]
+    assert losses[0] == losses[1]
+
+
 def test_a_gate_takes_its_own_loss_only() -> None:
     gate = Recipe("g", "petroglyph", Named("compact_gate"), Named("dice"), task="gate", run=Run(max_steps=1))
     with pytest.raises(InputError, match="a gate is trained with the loss 'tile_bce'"):

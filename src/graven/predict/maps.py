@@ -32,7 +32,8 @@ def join_maps(tiles: Raster, grid: TileGrid, side: int) -> NDArray[np.float32]:
     -------
     ndarray of shape (h, w), float32, 0 to 1
         One value per cell of ``grid.tile_px / side`` pixels, from the upper left corner of the panel; the last ones may
-        reach beyond it. Tiles that do not start on a cell are moved to the nearest.
+        reach beyond it. Tiles that do not start on a cell are moved to the nearest; one that would then begin at or
+        beyond the last cell is held back there.
 
     Examples
     --------
@@ -45,7 +46,7 @@ def join_maps(tiles: Raster, grid: TileGrid, side: int) -> NDArray[np.float32]:
     height, width = (int(np.ceil(size / cell_px)) for size in (grid.height, grid.width))
     total, count = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
     for tile_row, tile_col, window in grid.windows():
-        row, col = round(window.row / cell_px), round(window.col / cell_px)
+        row, col = min(round(window.row / cell_px), height - 1), min(round(window.col / cell_px), width - 1)
         place = np.s_[row : row + side, col : col + side]
         n_rows, n_cols = total[place].shape
         total[place] += tiles.read(Window(tile_row * side, tile_col * side, n_rows, n_cols))[0]

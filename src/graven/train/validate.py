@@ -100,7 +100,7 @@ def validate(
         n, total, squares = (
             n + probs.size,
             total + float(probs.sum(dtype=np.float64)),
-            squares + float(np.vdot(probs, probs)),
+            squares + float(np.square(probs, dtype=np.float64).sum()),
         )
         for index, sample in enumerate(part, start):
             if probs.ndim == 4 and index in picks:
