@@ -10,7 +10,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 from lightning.fabric import Fabric
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["FitResult", "fit"]
 
 SAVE_EVERY_S = 300.0
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,13 +302,13 @@ class _Run:
                 )
             if progress.step % recipe.run.validate_every_steps == 0:
                 self._look(val_data)
-                progress.elapsed_s = time.monotonic() - began
-            due = progress.step % recipe.run.checkpoint_every_steps == 0
-            if due or time.monotonic() - saved > SAVE_EVERY_S or flag.name is not None:
+            now = time.monotonic()
+            progress.elapsed_s, is_late, signal = self._agreed((now - began, now - saved > SAVE_EVERY_S, flag.name))
+            if is_late or signal is not None or progress.step % recipe.run.checkpoint_every_steps == 0:
                 self._save()
                 saved = time.monotonic()
-            if flag.name is not None:
-                raise Interrupted(f"{flag.name} at step {progress.step}; saved, continue with --resume")
+            if signal is not None:
+                raise Interrupted(f"{signal} at step {progress.step}; saved, continue with --resume")
         source.close()
         if progress.validated != progress.step:
             self._look(val_data)
@@ -328,6 +329,10 @@ class _Run:
         facts = {**asdict(result), "best_path": result.best_path.name, **self.facts}
         write_text_atomic(self.out / "result.json", json.dumps(facts, indent=1) + "\n")
         return result
+
+    def _agreed(self, mine: _T) -> _T:
+        """Take the answer of the first process: clocks and signals differ, and processes that part wait for ever."""
+        return mine if self.fabric.world_size == 1 else self.fabric.broadcast(mine)
 
     def _reached(self) -> Literal["length", "minutes", "patience"] | None:
         """Say which end is reached; a run that is resumed at its end is not trained on."""
