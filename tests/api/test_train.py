@@ -152,6 +152,30 @@ def test_panels_are_prepared_as_the_recipe_says(patches: Path, trained: tuple[Tr
     assert np.array_equal(stored, 255 - np.moveaxis(file[..., ::-1], -1, 0))
 
 
+def test_preparation_as_augmentation_adds_prepared_copies_to_training_alone(patches: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, steps=4)
+    recipe.write_text(recipe.read_text() + "augment_photometric: true\n")
+    result = train(recipe, data=patches, out=tmp_path / "run")
+    images = {
+        side: {
+            path.name.removesuffix("_image.npy"): np.load(path)
+            for path in (result.path / "panels" / side).glob("*_image.npy")
+        }
+        for side in ("train", "val")
+    }
+    bare = {name for name in images["train"] if not name.endswith("-prepared")}
+    assert set(images["train"]) == bare | {f"{name}-prepared" for name in bare}
+    for name in bare:
+        file = cv2.imread(str(patches / "train" / "images" / f"{name}.png"))
+        assert np.array_equal(images["train"][name], np.moveaxis(file[..., ::-1], -1, 0))
+        assert np.array_equal(images["train"][f"{name}-prepared"], 255 - images["train"][name])
+    index = json.loads((result.path / "panels" / "train" / "index.json").read_text())["panels"]
+    assert len({panel["group"] for panel in index}) * 2 <= len(index)
+    for name, image in images["val"].items():
+        file = cv2.imread(str(patches / "val" / "images" / f"{name}.png"))
+        assert np.array_equal(image, np.moveaxis(file[..., ::-1], -1, 0))
+
+
 def test_existing_output_is_refused_without_resume(trained: tuple[Trained, Ear], patches: Path, tmp_path: Path) -> None:
     before = sorted(path.name for path in trained[0].path.rglob("*"))
     with pytest.raises(UsageError, match="exists; choose another output name"):

@@ -16,8 +16,9 @@ from graven.studies.labelled import digest_of, prepared_sides
 from graven.studies.sources import chain_of, labelled_source, procedural_source, require_training
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterator
 
+    from graven.prepare.chain import PrepareChain
     from graven.studies.sources import Source
     from graven.train.panels import PanelStore
     from graven.train.recipe import Recipe
@@ -246,11 +247,22 @@ def _stores(
 
     steps = [{"name": step.name, "options": step.options} for step in plan.prepare]
     if data is None:
-        sources, origin, n = _procedural(plan, n_panels=n_panels, panel_px=panel_px)
+        panels = _procedural(plan, n_panels=n_panels, panel_px=panel_px)
     else:
-        sources, origin, n = _labelled(plan, Path(data), monitor=monitor)
+        panels = _labelled(Path(data), monitor=monitor)
+    chain = chain_of(plan.prepare, n_bands=_n_bands(plan))
+
+    def sources(side: str) -> Iterator[Source]:
+        if not plan.augment_photometric:
+            yield from panels.read(side, chain)
+            return
+        yield from panels.read(side, chain_of((), n_bands=chain.n_bands))
+        if side == "train":
+            for name, group, read in panels.read(side, chain):
+                yield f"{name}-prepared", group, read
+
     with monitor.progress("preparing panels") as report:
-        done = 0
+        done, n = 0, sum(panels.n.values()) + plan.augment_photometric * panels.n["train"]
 
         def count(_entry: object) -> None:
             nonlocal done
@@ -258,16 +270,24 @@ def _stores(
             report(done, n)
 
         def write(side: str) -> PanelStore:
-            facts = {**origin, "side": side, "prepare": steps}
-            return write_store(folder / side, sources[side], origin=facts, on_panel=count)
+            facts = {**panels.origin, "side": side, "prepare": steps}
+            if plan.augment_photometric:
+                facts["augment_photometric"] = True
+            return write_store(folder / side, sources(side), origin=facts, on_panel=count)
 
         return {side: write(side) for side in SIDES}
 
 
-Sources = tuple["dict[str, Iterable[Source]]", dict[str, Any], int]
+@dataclass(frozen=True, slots=True)
+class _Panels:
+    """Where panels come from: `read` gives those of a side through a chain, `n` how many there are."""
+
+    read: Callable[[str, PrepareChain], Iterator[Source]]
+    origin: dict[str, Any]
+    n: dict[str, int]
 
 
-def _procedural(plan: Recipe, *, n_panels: int, panel_px: int) -> Sources:
+def _procedural(plan: Recipe, *, n_panels: int, panel_px: int) -> _Panels:
     from graven.studies.begl_data import training_specs
     from graven.synthetic.testsets import GENERATOR_VERSION, PETROGLYPH_VAL
 
@@ -275,7 +295,6 @@ def _procedural(plan: Recipe, *, n_panels: int, panel_px: int) -> Sources:
         raise UsageError(f"--panels must be at least 1, got {n_panels}")
     size_mm = plan.data.pixel_size_mm or DEFAULT_PIXEL_SIZE_MM
     specs = {"train": training_specs(n_panels), "val": PETROGLYPH_VAL}
-    chain = chain_of(plan.prepare, n_bands=_n_bands(plan))
     origin = {
         "kind": "procedural panels",
         "generator": GENERATOR_VERSION,
@@ -283,25 +302,28 @@ def _procedural(plan: Recipe, *, n_panels: int, panel_px: int) -> Sources:
         "panel_px": panel_px,
         "pixel_size_mm": size_mm,
     }
-    sources = {
-        side: procedural_source(found, size_px=panel_px, pixel_size_mm=size_mm, chain=chain)
-        for side, found in specs.items()
-    }
-    return dict(sources), origin, sum(map(len, specs.values()))
+
+    def read(side: str, chain: PrepareChain) -> Iterator[Source]:
+        return procedural_source(specs[side], size_px=panel_px, pixel_size_mm=size_mm, chain=chain)
+
+    return _Panels(read, origin, {side: len(found) for side, found in specs.items()})
 
 
-def _labelled(plan: Recipe, folder: Path, *, monitor: Monitor) -> Sources:
+def _labelled(folder: Path, *, monitor: Monitor) -> _Panels:
     sides, leaky = prepared_sides(folder)
     missing = [side for side in SIDES if side not in sides]
     if missing:
         raise DataError(f"{folder} has no images in {missing[0]}; training needs train and val, see graven prepare")
     if leaky:
         monitor.say("patches of one panel stand in training and validation; the scores will be too good")
-    chain = chain_of(plan.prepare, n_bands=_n_bands(plan))
     origin = {"kind": "labelled images", "name": folder.resolve().name, "sha256": digest_of(folder), "leaky": leaky}
-    train_items, val_items = sides["train"], sides["val"]
-    sources = {"train": labelled_source(train_items, chain=chain), "val": labelled_source(val_items, chain=chain)}
-    return dict(sources), origin, len(train_items) + len(val_items)
+
+    items = {"train": sides["train"], "val": sides["val"]}
+
+    def read(side: str, chain: PrepareChain) -> Iterator[Source]:
+        return labelled_source(items[side], chain=chain)
+
+    return _Panels(read, origin, {side: len(found) for side, found in items.items()})
 
 
 def _n_bands(plan: Recipe) -> int:

@@ -193,6 +193,9 @@ class Recipe:
         From `graven.nets.NETS` and `graven.losses.LOSSES`.
     prepare : tuple of Named
         Preparation applied to whole panels before anything is cut; the bundle repeats it.
+    augment_photometric : bool
+        Use `prepare` as an augmentation instead: training sees every panel twice, as it is and prepared; validation and
+        the bundle see panels as they are. The paper describes both.
     data, augment, optimiser, schedule, run
         The sections.
     """
@@ -203,6 +206,7 @@ class Recipe:
     loss: Named
     task: Literal["segment", "gate"] = "segment"
     prepare: tuple[Named, ...] = ()
+    augment_photometric: bool = False
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
     optimiser: Optimiser = field(default_factory=Optimiser)
