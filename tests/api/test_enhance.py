@@ -12,7 +12,7 @@ from PIL import Image
 
 from graven.api import enhance as module
 from graven.api.enhance import enhance
-from graven.errors import OutputError, UsageError
+from graven.errors import DataError, OutputError, UsageError
 
 
 @pytest.fixture
@@ -53,3 +53,20 @@ def test_no_empty_folder_stays_when_writing_fails(photo: Path, tmp_path: Path, m
             enhance(photo, method="reversal", out=out)
     assert not (tmp_path / "a").exists()
     assert (tmp_path / "old").is_dir()
+
+
+@pytest.mark.parametrize("method", ["clahe", "dstretch"])
+def test_what_becomes_of_bands_and_bits_is_said(tmp_path: Path, method: str) -> None:
+    pixels = np.random.default_rng(2).integers(0, 65536, (5, 80, 90), np.uint16)
+    tifffile.imwrite(tmp_path / "many.tif", pixels, photometric="minisblack", planarconfig="separate")
+    done = enhance(tmp_path / "many.tif", method=method, out=tmp_path / "out")
+    assert done.note == "the first 3 of 5 bands were used; 16-bit values were divided by 257"
+
+
+@pytest.mark.parametrize(("n_bands", "dtype"), [(2, np.uint8), (5, np.uint8), (3, np.float32)])
+def test_what_is_no_picture_is_bad_data_and_leaves_nothing(tmp_path: Path, n_bands: int, dtype: type) -> None:
+    pixels = np.ones((n_bands, 80, 90), dtype)
+    tifffile.imwrite(tmp_path / "odd.tif", pixels, photometric="minisblack", planarconfig="separate")
+    with pytest.raises(DataError, match="a picture has 1 or 3 of 8 or 16 bits"):
+        enhance(tmp_path / "odd.tif", method="reversal", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

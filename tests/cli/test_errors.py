@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,6 +99,22 @@ def test_a_reader_that_stops_listening_does_not_stop_the_work(tmp_path: Path) ->
     assert (tmp_path / "out" / "run.json").is_file()
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_name_that_the_output_cannot_show_does_not_end_the_work(tmp_path: Path, options: list[str]) -> None:
+    pixels = np.zeros((20, 30), np.uint8)
+    pixels[5:15, 5:20] = 255
+    Image.fromarray(pixels).save(tmp_path / "漢.png")
+    done = subprocess.run(
+        [sys.executable, "-c", "from graven.cli.main import run; run()", "measure", "漢.png", "-o", "漢", *options],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\u6f22" in done.stdout
+
+
 def test_masks_of_different_size(graven: Callable, tmp_path: Path) -> None:
     for name, size in (("a.png", (10, 12)), ("b.png", (10, 13))):
         Image.fromarray(np.zeros(size, np.uint8)).save(tmp_path / name)
@@ -165,6 +182,7 @@ def test_wrong_use(graven: Callable, panel: Path, model: Path) -> None:
         ["segment", panel, "-m", model, "--scale", "0.1mm/px", "--length", "0,0:1,1=3mm"],
         ["segment", panel, "-m", "no-such-model"],
         ["segment", panel, "-m", model, "--threshold", "1.5"],
+        ["segment", panel, "-m", model, "--min-object", "inf"],
         ["segment", panel, "-m", model, "--resume", "-o", "nothing-there"],
         ["synth", "poem"],
         ["enhance", panel, "--with", "magic"],
@@ -174,6 +192,38 @@ def test_wrong_use(graven: Callable, panel: Path, model: Path) -> None:
         result = graven(*args)
         assert result.code == 1, (args, result.err)
         assert result.err.count("\n") == 1, (args, result.err)
+
+
+@pytest.mark.parametrize(("args", "verb"), [([], "segment"), (["models"], "verify")])
+def test_without_a_verb_the_help_is_shown_as_it_is(graven: Callable, args: list[str], verb: str) -> None:
+    result = graven(*args)
+    assert result.code == 1
+    assert any(line.split()[:1] == [verb] for line in result.err.splitlines()), result.err
+
+
+def test_a_scale_that_is_none_is_wrong_use(graven: Callable, panel: Path, model: Path) -> None:
+    for option in (["--scale", "0mm/px"], ["--scale", "0px/mm"], ["--length", "1,1:1,1=5mm"]):
+        result = graven("segment", panel, "-m", model, *option)
+        assert (result.code, result.err.count("\n")) == (1, 1), result.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EACCES, 2), (errno.EIO, 4)])
+def test_a_file_that_the_machine_does_not_give_is_no_defect(
+    graven: Callable, panel: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    real = Path.open
+
+    def refusing(path: Path, *args: Any, **options: Any) -> Any:
+        if path.suffix == ".tfw":
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *args, **options)
+
+    panel.with_suffix(".tfw").write_text("1\n0\n0\n-1\n0\n0\n", encoding="ascii")
+    monkeypatch.setattr(Path, "open", refusing)
+    result = graven("info", panel)
+    assert result.code == code
+    assert "panel.tfw" in result.err
+    assert result.err.count("\n") == 1
 
 
 def test_a_defect_is_ours_and_says_so(graven: Callable, panel: Path, monkeypatch: pytest.MonkeyPatch) -> None:

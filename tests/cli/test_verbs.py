@@ -348,6 +348,17 @@ def test_models_export_to_deepness(graven: Callable, model: Path, tmp_path: Path
     assert {"model_type", "class_names", "resolution", "tiles_size"} <= keys
 
 
+def test_models_export_replaces_nothing_unasked(graven: Callable, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "panel.tif").write_text("mine", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    for name in ("panel.tif", "folder"):
+        result = graven("models", "export", model, "-o", name)
+        assert (result.code, result.err.count("\n")) == (1, 1), result.err
+    assert (tmp_path / "panel.tif").read_text(encoding="utf-8") == "mine"
+    assert graven("models", "export", model, "-o", "panel.tif", "--overwrite").code == 0
+    assert (tmp_path / "panel.tif").read_bytes() != b"mine"
+
+
 def test_the_version_is_printed_by_the_installed_command() -> None:
     import graven as package
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from ezdxf.filemanagement import readfile
 
 from graven.io.dxf import write_dxf
 from graven.measure.figures import trace_figures
-from graven.types import PETROGLYPH_CLASSES, ClassDefinition, ClassTable, PixelSize, Trace
+from graven.types import PETROGLYPH_CLASSES, ClassDefinition, ClassTable, Georeference, PixelSize, Trace
 
 HEIGHT, WIDTH = 60, 100
 SCALE = PixelSize(0.5, 0.5, "two-points", 0.01)
@@ -132,6 +135,19 @@ class TestContent:
         assert layers["PECKED_3_AREA"] == (0, 0, 0)
 
 
+class TestFirstView:
+    def test_limits_extents_and_view_hold_the_image(self, tmp_path: Path) -> None:
+        frame = Georeference((0.01, 0.0, 500000.0, 0.0, -0.01, 5100000.0), None, "projected", 1000.0)
+        write(tmp_path, figures(), georeference=frame)
+        document = readfile(tmp_path / "a.dxf")
+        low, high = (500_000_000, 5_100_000_000 - 10 * HEIGHT), (500_000_000 + 10 * WIDTH, 5_100_000_000)
+        assert (tuple(document.header["$LIMMIN"]), tuple(document.header["$LIMMAX"])) == (low, high)
+        assert (tuple(document.header["$EXTMIN"]), tuple(document.header["$EXTMAX"])) == ((*low, 0), (*high, 0))
+        (view,) = document.viewports.get("*Active")
+        assert tuple(view.dxf.center)[:2] == ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2)
+        assert view.dxf.height == 10 * WIDTH
+
+
 class TestUnits:
     def test_millimetres(self, tmp_path: Path) -> None:
         assert header(write(tmp_path, figures()), "$INSUNITS") == "4"
@@ -149,6 +165,21 @@ class TestSameBytes:
         time.sleep(1.1)  # the clock of the header counts seconds
         write(tmp_path, figures()[::-1])
         assert (tmp_path / "a.dxf").read_bytes() == first
+
+    def test_another_process(self, tmp_path: Path) -> None:
+        # The order of a set of strings depends on PYTHONHASHSEED; 1 and 5 order the kinds of a drawing otherwise.
+        code = (
+            "import sys\n"
+            "from graven.io.dxf import write_dxf\n"
+            "from graven.types import PETROGLYPH_CLASSES\n"
+            "write_dxf(sys.argv[1], [], classes=PETROGLYPH_CLASSES, height=60, width=100)\n"
+        )
+        found = set()
+        for seed in ("1", "5"):
+            path = tmp_path / f"{seed}.dxf"
+            subprocess.run([sys.executable, "-c", code, path], env=os.environ | {"PYTHONHASHSEED": seed}, check=True)
+            found.add(path.read_bytes())
+        assert len(found) == 1
 
     def test_an_empty_drawing(self, tmp_path: Path) -> None:
         assert entities(write(tmp_path, [])) == []

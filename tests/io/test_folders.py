@@ -137,6 +137,21 @@ def test_a_folder_of_somebody_else_is_never_touched(tmp_path, overwrite):
     assert names(tmp_path / "other.partial") == ["mine"]
 
 
+def test_a_name_that_cannot_be_renamed_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for target in ("/", "..", "new/.."):
+        with pytest.raises(UsageError, match="a name of its own"):
+            OutputFolder(target)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_the_vector_library_takes_for_an_archive_is_refused(tmp_path):
+    (tmp_path / "urgent!").mkdir()
+    with pytest.raises(UsageError, match="with ! in its name"):
+        OutputFolder(tmp_path / "urgent!" / "out")
+    assert names(tmp_path / "urgent!") == []
+
+
 def test_an_empty_folder_may_become_the_output(tmp_path):
     (tmp_path / "out").mkdir()
     with OutputFolder(tmp_path / "out") as folder:
@@ -198,7 +213,8 @@ def test_a_death_between_the_two_renames_is_mended_by_the_next_run(tmp_path):
 def test_a_resumed_run_sweeps_half_written_files(tmp_path):
     with pytest.raises(Interrupted):
         stop(tmp_path / "out", Interrupted("stop"), resumable=True)
-    (tmp_path / "out.partial" / f".graven-{os.getpid()}-x.tmp").mkdir()
+    for machine in (seam.MACHINE, "0" * 8):
+        (tmp_path / "out.partial" / f".graven-{os.getpid()}-{machine}-x.tmp").mkdir()
     with OutputFolder(tmp_path / "out", resume=True) as folder:
         assert names(folder.path) == [PARTIAL_MARKER, "ledger"]
         fill(folder, "one")

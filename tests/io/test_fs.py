@@ -144,14 +144,17 @@ def test_text_keeps_its_line_ends_and_signs(tmp_path):
 
 def test_left_overs_of_a_dead_process_go_and_those_of_a_living_one_stay(tmp_path):
     finished = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    dead = tmp_path / f".graven-{int(finished.stdout)}-abc.tmp"
-    alive = tmp_path / f".graven-{os.getpid()}-abc.tmp"
+    dead = tmp_path / f".graven-{int(finished.stdout)}-{seam.MACHINE}-abc.tmp"
+    alive = tmp_path / f".graven-{os.getpid()}-{seam.MACHINE}-abc.tmp"
+    elsewhere = tmp_path / f".graven-{int(finished.stdout)}-{'0' * 8}-abc.tmp"  # its number means another process there
     foreign = tmp_path / ".graven-notes.tmp"
-    for folder in (dead, alive, foreign):
+    for folder in (dead, alive, elsewhere, foreign):
         folder.mkdir()
         (folder / "x").write_text("x")
     write_text_atomic(tmp_path / "a.txt", "text")
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([alive.name, foreign.name, "a.txt"])
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted(
+        [alive.name, elsewhere.name, foreign.name, "a.txt"]
+    )
 
 
 _KILLED_WRITER = """

@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -218,6 +219,36 @@ def test_the_extension_must_agree(tmp_path):
 def test_names_that_a_decoder_could_interpret_are_refused(text):
     with pytest.raises(FormatRefused, match="local image files only"):
         inspect(text)
+
+
+@pytest.mark.parametrize("name", ["rock!.tif", "rock;2.tif", "rock\n.tif", "rock\x7f.tif", "rock\udcff.tif"])
+def test_names_that_a_writer_would_take_apart_are_refused(tmp_path, name):
+    """Outputs bear the name of the input; pyogrio writes what stands behind a ! to the working directory."""
+    tifffile.imwrite(tmp_path / name, RGB, photometric="rgb")
+    with pytest.raises(FormatRefused, match="rename the file") as caught:
+        inspect(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_signs_that_do_no_harm_are_read(tmp_path):
+    for name in ("a#b.tif", "50% grey.tif", "a?b.tif", "[1] 'x' \"y\" & z.tif", "Fläche €.tif", "-a.tif"):
+        tifffile.imwrite(tmp_path / name, RGB, photometric="rgb")
+        assert inspect(tmp_path / name).path.name == name
+
+
+def test_a_tag_without_values_does_not_read_the_file(tmp_path):
+    entries = ((256, 4, 1, 10), (257, 4, 1, 10), (258, 3, 0, 0), (262, 3, 1, 1))
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff(*entries))
+    with path.open("r+b") as stream:
+        stream.truncate(64 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatRefused, match="different types"):
+            inspect(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_only_regular_files_are_opened(tmp_path):

@@ -65,6 +65,14 @@ class TestNames:
         assert {frame: geojson_name("a", frame) for frame in cases} == cases
         assert geojson_name("a", None) == "a.px.geojson"
 
+    def test_a_code_stands_for_this_very_crs(self) -> None:
+        """The grid of EPSG:5677 with a datum shift of its own lies metres away from EPSG:5677."""
+        text = "+proj=tmerc +lat_0=0 +lon_0=9 +k=1 +x_0=3500000 +y_0=0 +ellps=bessel +towgs84=598,73,418,0.2,0,-2.4,6.7"
+        shifted = rasterio.crs.CRS.from_string(text).to_wkt(version="WKT2_2019")
+        assert geojson_name("a", Georeference(UTM.affine, shifted, "projected", 1000.0)) == "a.px.geojson"
+        exact = rasterio.crs.CRS.from_epsg(5677).to_wkt(version="WKT2_2019")
+        assert geojson_name("a", Georeference(UTM.affine, exact, "projected", 1000.0)) == "a.geojson"
+
     def test_a_plain_name_without_a_crs_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"end the name in \.px\.geojson"):
             write(tmp_path / "a.geojson", figures(), georeference=CUSTOM)

@@ -350,6 +350,39 @@ def test_damaged_pixels_of_a_tile_are_found_when_read(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_of_full_length_with_a_lost_sector_is_damaged(tmp_path, progressive):
+    """Pillow fills what it cannot decode with grey and says nothing."""
+    path = tmp_path / "a.jpg"
+    grain = np.random.default_rng(5).normal(0, 12, (300, 300, 3)) + np.linspace(60, 180, 300)[:, None]
+    PIL.Image.fromarray(np.clip(grain, 0, 255).astype(np.uint8)).save(path, progressive=progressive)
+    assert open_raster(path).shape == (3, 300, 300)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4096] = bytes(4096)
+    path.write_bytes(bytes(data))
+    with PIL.Image.open(path) as image:
+        image.load()
+    with pytest.raises(ImageDamaged, match=r"^a\.jpg: parts of the JPEG are damaged \(.+\); get the file again"):
+        open_raster(path)
+
+
+def test_a_damaged_jpeg_block_of_a_tiff_is_found_when_read(tmp_path):
+    path = tmp_path / "a.tif"
+    pixels = np.random.default_rng(5).integers(0, 256, (3, 64, 128), np.uint8)
+    layout = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "jpeg", "photometric": "YCBCR"}
+    write_geotiff(path, pixels, **layout)
+    with tifffile.TiffFile(path) as opened:
+        start, length = opened.pages[0].dataoffsets[1], opened.pages[0].databytecounts[1]
+    data = bytearray(path.read_bytes())
+    data[start + length // 2 : start + length - 2] = bytes(length - length // 2 - 2)
+    path.write_bytes(bytes(data))
+    raster = open_raster(path)
+    assert raster.read(Window(0, 0, 64, 64)).shape == (3, 64, 64)
+    with pytest.raises(ImageDamaged, match="JPEG blocks of the TIFF are damaged"):
+        raster.read(Window(0, 64, 64, 64))
+
+
 # Place and scale
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graven.errors import InputError, ScaleError
-from graven.io.scale import metric_pixel_size, parse_length, parse_scale
+from graven.io.scale import measurable_pixel_size, parse_length, parse_scale
 from graven.types import Georeference, PixelSize, raster_from_array
 
 PIXELS = np.zeros((3, 4), np.uint8)
@@ -58,7 +58,7 @@ def test_what_is_no_scale_is_refused_with_a_hint(text, hint):
 
 @pytest.mark.parametrize("text", ["0mm/px", "0px/mm", "1e999mm/px"])
 def test_a_scale_must_be_positive_and_finite(text):
-    with pytest.raises(ScaleError):
+    with pytest.raises(InputError, match="positive and finite"):
         parse_scale(text)
 
 
@@ -86,24 +86,31 @@ def test_what_is_no_length_is_refused(text):
 
 
 def test_points_too_close_or_no_length_are_refused():
-    with pytest.raises(ScaleError, match="2 px apart"):
+    with pytest.raises(InputError, match="2 px apart"):
         parse_length("5,5:6,5=10mm")
-    with pytest.raises(ScaleError, match="positive"):
+    with pytest.raises(InputError, match="positive"):
         parse_length("5,5:60,5=0mm")
 
 
-def test_nothing_is_measured_without_a_scale_or_in_degrees():
-    with pytest.raises(ScaleError, match="--scale"):
-        metric_pixel_size(raster_from_array(PIXELS))
-    degrees = Georeference((1e-5, 0, 10, 0, -1e-5, 45), 'GEOGCRS["x"]', "geographic", None)
+DEGREES = Georeference((1e-5, 0, 10, 0, -1e-5, 45), 'GEOGCRS["x"]', "geographic", None)
+SHEARED = Georeference((0.5, 0.1, 0.0, 0.0, -0.5, 0.0), None, "local", 1.0)
+
+
+def test_without_a_scale_measures_stay_in_pixels_but_degrees_are_refused():
+    assert measurable_pixel_size(raster_from_array(PIXELS)) is None
     with pytest.raises(ScaleError, match="reproject"):
-        metric_pixel_size(raster_from_array(PIXELS, georeference=degrees, pixel_size=PixelSize(1, 1, "user")))
+        measurable_pixel_size(raster_from_array(PIXELS, georeference=DEGREES))
+
+
+@pytest.mark.parametrize("frame", [DEGREES, SHEARED])
+def test_a_scale_that_a_person_states_holds_in_any_frame(frame):
+    size = PixelSize(0.5, 0.5, "user")
+    assert measurable_pixel_size(raster_from_array(PIXELS, georeference=frame, pixel_size=size)) == size
 
 
 def test_rectangles_may_be_turned_but_not_sheared():
     size = PixelSize(0.5, 0.5, "geotransform")
     turned = Georeference((0.3, -0.4, 0.0, 0.4, 0.3, 0.0), None, "local", 1.0)
-    assert metric_pixel_size(raster_from_array(PIXELS, georeference=turned, pixel_size=size)) == size
-    sheared = Georeference((0.5, 0.1, 0.0, 0.0, -0.5, 0.0), None, "local", 1.0)
+    assert measurable_pixel_size(raster_from_array(PIXELS, georeference=turned, pixel_size=size)) == size
     with pytest.raises(ScaleError, match="sheared"):
-        metric_pixel_size(raster_from_array(PIXELS, georeference=sheared, pixel_size=size))
+        measurable_pixel_size(raster_from_array(PIXELS, georeference=SHEARED, pixel_size=size))

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graven.errors import InputError
-from graven.io.styles import HATCHES
 from graven.io.svg import write_svg
 from graven.measure.figures import trace_figures
 from graven.types import PETROGLYPH_CLASSES, ClassDefinition, ClassTable, PixelSize, Trace
+from graven.types.labels import HATCHES
 
 HEIGHT, WIDTH = 60, 100
 SCALE = PixelSize(0.5, 0.5, "two-points", 0.01)
@@ -95,18 +94,12 @@ class TestLayers:
             assert left + length <= WIDTH
             assert size <= y <= HEIGHT
 
-    @pytest.mark.parametrize("hatch", list(HATCHES))
+    @pytest.mark.parametrize("hatch", HATCHES)
     def test_every_hatch_draws_something(self, tmp_path: Path, hatch: str) -> None:
         classes = ClassTable((ClassDefinition(1, "pecked", "#D55E00", hatch, "area", "P"),))
         pattern = write(tmp_path, figures(), classes=classes).find(f"{SVG}defs/{SVG}pattern")
         assert pattern is not None
         assert len(pattern) == 1
-
-    def test_an_unknown_hatch_is_refused(self, tmp_path: Path) -> None:
-        classes = ClassTable((ClassDefinition(1, "pecked", "#D55E00", "zigzag", "area", "P"),))
-        with pytest.raises(InputError, match="known are solid, diagonal"):
-            write(tmp_path, figures(), classes=classes)
-        assert list(tmp_path.iterdir()) == []
 
 
 class TestScale:

@@ -16,7 +16,6 @@ from graven.measure.totals import panel_totals
 from graven.measure.uncertainty import (
     area_sigma,
     border_shift_sigma,
-    format_measure,
     length_sigma,
     share_sigma,
     threshold_area_sigma,
@@ -77,33 +76,6 @@ class TestPerimeter:
         # One pixel: two cuts by rows, two by columns, one by each diagonal through each of its four corners.
         ring = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]], float)
         assert crofton_perimeter([ring]) == pytest.approx(math.pi / 8 * (2 + 2 + 4 / math.sqrt(2)))
-
-
-class TestPrinting:
-    @pytest.mark.parametrize(
-        ("value", "sigma", "text"),
-        [
-            (1234.5678, 3.21, "1235 ± 3 mm"),
-            (1234.5678, 12.9, "1235 ± 13 mm"),
-            (1234.5678, 347.0, "1200 ± 300 mm"),
-            (0.123456, 0.00123, "0.1235 ± 0.0012 mm"),
-            (5.0, 0.096, "5.00 ± 0.10 mm"),
-            (5.0, 0.0194, "5.000 ± 0.019 mm"),
-            (5.0, 0.0196, "5.00 ± 0.02 mm"),
-            (0.04, 3.0, "0 ± 3 mm"),
-            (1234.5678, None, "1230 mm"),
-            (0.0012345, None, "0.00123 mm"),
-            (0.0, None, "0 mm"),
-            (math.nan, None, "unknown"),
-        ],
-    )
-    def test_no_digit_beyond_sigma(self, value: float, sigma: float | None, text: str) -> None:
-        assert format_measure(Measure(value, "mm", sigma)) == text
-
-    def test_units(self) -> None:
-        assert format_measure(Measure(12.0, "mm2", 1.0)) == "12.0 ± 1.0 mm²"
-        assert format_measure(Measure(0.5, "", 0.02)) == "0.50 ± 0.02"
-        assert format_measure(Measure(6324.0, "")) == "6324"
 
 
 class TestOrder:

@@ -12,9 +12,10 @@ from PIL import Image
 from graven.errors import InputError
 from graven.report.encode import indexed_png, jpeg_picture, png_bytes, png_picture
 from graven.report.overlays import cam_overlay, evaluation_overlay, outline_overlay, skipped_overlay
-from graven.report.palette import FALSE_ALARM, HATCHES, HIT, MISS, UNKNOWN, colormap, hatch_mask, hatch_pattern
+from graven.report.palette import FALSE_ALARM, HIT, MISS, UNKNOWN, colormap, hatch_mask, hatch_pattern
 from graven.report.pictures import as_rgb, class_map, doubt, unit_levels, zero_one_picture
 from graven.types import NODATA, PETROGLYPH_CLASSES, ClassDefinition, ClassTable, TileGrid
+from graven.types.labels import HATCHES
 
 
 @pytest.mark.parametrize("name", ["viridis", "cividis"])

@@ -40,6 +40,10 @@ class TestClassTable:
         with pytest.raises(InputError, match="#D55E00"):
             ClassDefinition(1, "rock", color, "solid", "area", "R")
 
+    def test_an_unknown_hatch_is_refused_before_anything_is_drawn(self) -> None:
+        with pytest.raises(InputError, match=r"must be one of solid, diagonal.*got 'zigzag' for 'rock'"):
+            ClassDefinition(1, "rock", "#000000", "zigzag", "area", "R")
+
     @pytest.mark.parametrize("second", [{"id": 1, "name": "other"}, {"id": 2, "name": "pecked"}])
     def test_ids_and_names_are_unique(self, second: dict[str, object]) -> None:
         with pytest.raises(InputError, match="ids must rise and names must differ"):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import DataError, OutputError, UsageError
 from graven.io.geotiff import write_image_cog
@@ -48,6 +50,7 @@ class Enhanced:
 
 
 def _rotation(raster: Raster) -> tuple[Raster, str, str]:
+    _check_picture(raster)
     estimate = estimate_rotation(raster)
     if not estimate.applied:
         return raster, "ROTATION_A0", f"nothing to correct: {estimate.reason}"
@@ -56,10 +59,12 @@ def _rotation(raster: Raster) -> tuple[Raster, str, str]:
 
 
 def _clahe(raster: Raster) -> tuple[Raster, str, str]:
-    return clahe_view(_three_bands(raster)), "CLAHE_L2_C64", ""
+    colours, note = _three_bands(raster)
+    return clahe_view(colours), "CLAHE_L2_C64", note
 
 
 def _reversal(raster: Raster) -> tuple[Raster, str, str]:
+    _check_picture(raster)
     return reversal_view(raster), "REVERSAL", ""
 
 
@@ -120,10 +125,9 @@ def enhance(
         raise UsageError(f"--space takes {', '.join(SPACES)}, got {space!r}")
     raster = open_raster(image)
     if method == "dstretch":
-        colours = _three_bands(raster)
+        colours, note = _three_bands(raster)
         statistics = dstretch_statistics(colours, space=space.lower())
         view, label = dstretch_view(colours, statistics, strength=strength), f"DSTRETCH_{space.upper()}_S{strength:g}"
-        note = ""
     else:
         view, label, note = METHODS[method](raster)
     folder = Path(out) if out is not None else Path()
@@ -179,10 +183,21 @@ def _is_whole(raster: Raster) -> bool:
     )
 
 
-def _three_bands(raster: Raster) -> Raster:
+def _check_picture(raster: Raster) -> None:
+    """Refuse what cannot be written as a picture with all its bands."""
+    if raster.n_bands not in (1, 3) or raster.dtype not in (np.uint8, np.uint16):
+        raise DataError(
+            f"{raster.name} has {raster.n_bands} bands of {raster.dtype}; a picture has 1 or 3 of 8 or 16 bits, "
+            "export it so"
+        )
+
+
+def _three_bands(raster: Raster) -> tuple[Raster, str]:
+    """Give three bands of 8 bits, and say what was done for it."""
     if raster.n_bands < 3 and raster.n_bands != 1:
         raise DataError(f"{raster.name} has {raster.n_bands} bands; colours need 3, grey needs 1")
-    return bands_view(raster, n_bands=3)[0]
+    view, note = bands_view(raster, n_bands=3)
+    return view, note or ""
 
 
 def _rows(view: Raster, report: Callable[[int, int], None]) -> Iterator[tuple[Window, NDArray[Any]]]:

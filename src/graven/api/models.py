@@ -90,7 +90,7 @@ def verify(name: str | None = None) -> list[dict[str, Any]]:
     return rows
 
 
-def export(name: str, *, to: str, out: Path) -> Path:
+def export(name: str, *, to: str, out: Path, overwrite: bool = False) -> Path:
     """Write a model in another tool's format.
 
     Parameters
@@ -101,6 +101,8 @@ def export(name: str, *, to: str, out: Path) -> Path:
         The format.
     out : Path
         File to write.
+    overwrite : bool
+        Replace a file of that name.
 
     Returns
     -------
@@ -110,12 +112,16 @@ def export(name: str, *, to: str, out: Path) -> Path:
     Raises
     ------
     UsageError
-        If the format is unknown.
+        If the format is unknown, or the file exists.
     DataError
         If the tool cannot prepare the input as the model needs it; the reason is given.
     """
     if to not in EXPORTS:
         raise UsageError(f"--to takes {' or '.join(EXPORTS)}, got {to!r}")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name the file to write")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists; choose another name or replace it with --overwrite")
     from graven.io.deepness import export_deepness
 
     export_deepness(read_bundle(name), out)

@@ -42,7 +42,7 @@ class Console:
     def event(self, kind: str, /, **facts: Any) -> None:
         """Write one machine-readable event; nothing without ``--json``."""
         if self.json_lines:
-            _write(sys.stdout, json.dumps({"event": kind, **facts}, ensure_ascii=False, default=str))
+            _write(sys.stdout, json.dumps({"event": kind, **facts}, default=str))
 
     def say(self, text: str) -> None:
         """Write one line for a person."""
@@ -115,6 +115,8 @@ def _cell(value: Any) -> str:
 
 def _write(stream: Any, text: str) -> None:
     """Write a line; where nobody listens any more (``graven … | head``), go on with the work in silence."""
+    if stream.encoding:  # a name that the terminal or file cannot show must not end the work
+        text = text.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
     try:
         stream.write(text + "\n")
         stream.flush()

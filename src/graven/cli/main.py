@@ -109,7 +109,11 @@ def _explain(error: Exception) -> int:
         _say(_one_line(str(error)))
         return error.exit_code
     if isinstance(error, typer.TyperException):
-        _say(f"{_one_line(error.format_message())} (see graven --help)")
+        text = error.format_message()
+        if text.startswith("Usage:"):  # no verb was named, and the answer is the help itself
+            sys.stderr.write(f"{text}\n")
+        else:
+            _say(f"{_one_line(text)} (see graven --help)")
         return 1
     if isinstance(error, typer.Abort):
         _say("stopped")
@@ -119,6 +123,12 @@ def _explain(error: Exception) -> int:
         return 4
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         _say(f"no space left while writing {error.filename or 'a file'}; free some space and repeat")
+        return 4
+    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}:
+        _say(f"{error.filename or 'a file'}: cannot be read ({error.strerror}); check its permissions")
+        return 2
+    if isinstance(error, OSError) and error.errno in {errno.EIO, errno.ESTALE}:
+        _say(f"{error.filename or 'a file'}: the disk or the network does not give it ({error.strerror}); try again")
         return 4
     _say(
         f"a defect in graven {__version__}: {type(error).__name__}: {_one_line(str(error))}; please report it with the "

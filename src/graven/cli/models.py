@@ -48,8 +48,9 @@ def export(
     name: Annotated[str, typer.Argument(help="Name or path of a bundle.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
     to: Annotated[str, typer.Option("--to", help="deepness (runs in QGIS).")] = "deepness",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name.")] = False,
 ) -> None:
     """Write a model in another tool's format; refused, with the reason, where that tool cannot prepare the input."""
     from graven.api.models import export as run
 
-    Console().result(str(run(name, to=to, out=out)))
+    Console().result(str(run(name, to=to, out=out, overwrite=overwrite)))

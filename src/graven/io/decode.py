@@ -1,7 +1,8 @@
 """Pixels of formats that are decoded at once: PNG and JPEG, with the decoder that keeps the depth.
 
 8-bit images and 16-bit grey go through Pillow. Pillow turns deeper colour into 8 bits without a word, so that goes
-through GDAL, after our own walk has found the file whole.
+through GDAL, after our own walk has found the file whole. Pillow also fills damaged parts of a JPEG without a word, and
+GDAL tells, so it looks at each JPEG first. What leaves a valid code, such as a single wrong bit, no decoder notices.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["decode_whole"]
 
 _ROWS = 256
+_TELLING = {"GDAL_ERROR_ON_LIBJPEG_WARNING": "YES", "GDAL_ALLOW_LARGE_LIBJPEG_MEM_ALLOC": "YES"}
+_DAMAGE = "Corrupt JPEG data"
 _MODES = {"1": 1, "L": 1, "P": 1, "I;16": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
 
@@ -56,6 +59,8 @@ def decode_whole(header: Header, *, palette: str = "rgb") -> tuple[NDArray[Any],
         if header.format == "png":
             with header.path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 check_png_data(header, data)
+        else:
+            _check_jpeg_data(header)
         deep_color = header.bits == 16 and header.n_samples > 1
         samples = _decode_gdal(header) if deep_color else _decode_pillow(header)
     except GravenError:
@@ -112,6 +117,26 @@ def _decode_gdal(header: Header) -> NDArray[Any]:
             part = dataset.read(window=rasterio.windows.Window(0, row, header.width, rows))
             samples[row : row + rows] = part.transpose(1, 2, 0)
         return samples
+
+
+def _check_jpeg_data(header: Header) -> None:
+    """Decode a JPEG for what the library has to say about it; whatever else GDAL dislikes is left to the decoder."""
+    rasterio = load_rasterio()
+    try:
+        with rasterio.Env(**{**strict_options(), **_TELLING}):
+            with quiet_about_missing_georeference():
+                dataset = rasterio.open(str(header.path), driver="JPEG")
+            with dataset:
+                for row in range(0, header.height, _ROWS):
+                    rows = min(_ROWS, header.height - row)
+                    dataset.read(1, window=rasterio.windows.Window(0, row, header.width, rows))
+    except rasterio.errors.RasterioError as error:
+        reason = str(error.__cause__ or error)
+        if _DAMAGE in reason:
+            raise ImageDamaged(
+                f"{header.path.name}: parts of the JPEG are damaged ({reason.split(': ')[-1]}); get the file again, or "
+                "save it anew from an image program if it looks whole there"
+            ) from error
 
 
 def _interpret(header: Header, samples: NDArray[Any], *, palette: str) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:

@@ -52,7 +52,7 @@ def write_dxf(
     classes : ClassTable
         Names and colours of the layers.
     height, width : int, pixels
-        Size of the raster; the drawing limits.
+        Size of the raster; limits, extents and first view of the drawing.
     georeference : Georeference, optional
         Its frame in millimetres is the frame of the drawing, where its unit has a length.
     pixel_size : PixelSize, optional
@@ -85,7 +85,7 @@ def write_dxf(
     document = new("R2010", units=4 if is_metric else 0)
     document.header["$MEASUREMENT"] = 1
     corners = placement.points(np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64))
-    document.header["$LIMMIN"], document.header["$LIMMAX"] = corners.min(axis=0), corners.max(axis=0)
+    _show(document, corners.min(axis=0).tolist(), corners.max(axis=0).tolist())
     document.appids.new(APPID)
     comments = [f"graven {__version__}", f"source {source}" if source else "source unknown"]
     comments.append("unit millimetre" if is_metric else "no scale is known: unit is the pixel of the image")
@@ -113,6 +113,15 @@ def write_dxf(
         stream.write(tail)
 
 
+def _show(document: Any, low: list[float], high: list[float]) -> None:
+    """Let the drawing open on the image: a projected frame lies far from the origin, where CAD looks otherwise."""
+    space = document.modelspace()
+    space.reset_limits(low, high)
+    space.reset_extents((*low, 0.0), (*high, 0.0))
+    center = tuple((a + b) / 2 for a, b in zip(low, high, strict=True))
+    document.set_modelspace_vport(height=max(b - a for a, b in zip(low, high, strict=True)), center=center)
+
+
 def _add_layers(document: Any, classes: ClassTable) -> dict[int, str]:
     """Add the layers of each class and give the stem of their names, which holds letters, digits and ``_`` only."""
     stems: dict[int, str] = {}
@@ -127,6 +136,8 @@ def _add_layers(document: Any, classes: ClassTable) -> dict[int, str]:
 
 def _skeleton(document: Any, n_entities: int) -> tuple[str, str, int]:
     """Write the empty drawing, cut it where entities go, and leave room for their handles."""
+    for kind in sorted(document.entitydb.dxf_types_in_use()):
+        document.classes.add_class(kind)  # left to the library, their order is that of a set, another in each process
     stream = io.StringIO()
     document.write(stream)
     text = stream.getvalue()

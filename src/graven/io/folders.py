@@ -57,7 +57,7 @@ class OutputFolder:
     Raises
     ------
     UsageError
-        If the name is taken, or there is nothing to resume, or another run is writing there.
+        If the name is taken or none, or there is nothing to resume, or another run is writing there.
     DiskFull, OutputError
         If the folder cannot be created or renamed.
 
@@ -85,7 +85,7 @@ class OutputFolder:
         resume: bool = False,
         resumable: bool = False,
     ) -> None:
-        self.target = Path(target).absolute()
+        self.target = _checked(Path(target).absolute())
         self._overwrite, self._resumable = overwrite, resumable or resume
         self.path = self.target.with_name(self.target.name + ".partial")
         self._aside = self.target.with_name(f".graven-{self.target.name}.old")
@@ -234,3 +234,12 @@ class OutputFolder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _checked(target: Path) -> Path:
+    """Refuse what cannot be renamed as a whole, and what the vector library would take for an archive."""
+    if target.name in ("", ".."):
+        raise UsageError(f"an output folder needs a name of its own, got {target}; choose another output name")
+    if "!" in str(target):
+        raise UsageError(f"{target}: vectors cannot be written below a folder with ! in its name; choose another one")
+    return target

@@ -48,7 +48,7 @@ def atomic_path(target: str | os.PathLike[str], *, verify: Callable[[Path], None
     Yields
     ------
     pathlib.Path
-        Path to write to: same file name, in a private folder ``.graven-<process>-<random>.tmp`` beside the target, so
+        Path to write to: same file name, in a private folder ``.graven-<process>-<machine>-<random>.tmp`` beside it, so
         that side files of a writer stay in there as well.
 
     Raises
@@ -61,7 +61,8 @@ def atomic_path(target: str | os.PathLike[str], *, verify: Callable[[Path], None
     Notes
     -----
     Order: write, close (by the caller), fsync, verify, rename, fsync of the folder. On any error the temporary folder
-    is removed and the target is unchanged. Left-overs of killed processes are removed by the next write beside them.
+    is removed and the target is unchanged. Left-overs of killed processes are removed by the next write beside them, on
+    the same machine.
     """
     target = Path(target)
     folder: Path | None = None

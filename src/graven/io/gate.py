@@ -27,6 +27,8 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
 """Extensions that a file of each format may have."""
 
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]+:")
+# Outputs bear the name of the input, and pyogrio takes ! and ; for dividers of an address.
+_APART = re.compile(r"[\x00-\x1f\x7f!;\ud800-\udfff]")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _OTHERS = (
     (b"<", "an XML file (such as a GDAL virtual raster)"),
@@ -62,11 +64,14 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     InputError
         If there is no such file.
     FormatRefused
-        If the name holds ``/vsi``, ``://``, ``<``, a NUL or a driver prefix, or if it is not a regular file.
+        If the path holds ``/vsi``, ``://``, ``<``, a NUL or a driver prefix, the name of the file ``!``, ``;`` or a
+        character that is no text, or if it is not a regular file.
     """
     text = os.fspath(path)
     if "\0" in text or "<" in text or "://" in text or "/vsi" in text or _PREFIX.match(text):
         raise FormatRefused(f"{text!r} is not the name of a plain file; graven opens local image files only")
+    if found := _APART.search(Path(text).name):
+        raise FormatRefused(f"{text!r}: other programs take a name with {found[0]!r} apart; rename the file")
     try:
         real = Path(os.path.realpath(text, strict=True))
         mode = real.stat().st_mode

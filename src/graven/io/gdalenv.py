@@ -9,6 +9,7 @@ gate has seen it.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import threading
@@ -24,6 +25,7 @@ __all__ = [
     "CACHE_MAX_MB",
     "GDAL_SETTINGS",
     "apply_gdal_settings",
+    "gdal_warnings",
     "load_rasterio",
     "quiet_about_missing_georeference",
     "strict_options",
@@ -124,6 +126,36 @@ def quiet_about_missing_georeference() -> Iterator[None]:
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
+
+
+class _Listener(logging.Handler):
+    """Keeps what is logged in one thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.heard: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.heard.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def gdal_warnings() -> Iterator[list[str]]:
+    """Gather what GDAL warns of in this thread; rasterio hands warnings on to its log and to nobody else.
+
+    Yields
+    ------
+    list of str
+        Fills while the block runs inside ``rasterio.Env``; stays empty where a host program has silenced the log.
+    """
+    listener, log = _Listener(), logging.getLogger("rasterio")
+    log.addHandler(listener)
+    try:
+        yield listener.heard
+    finally:
+        log.removeHandler(listener)
 
 
 def _is_as_strict(name: str, present: str, value: str) -> bool:

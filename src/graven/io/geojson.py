@@ -184,8 +184,11 @@ def _check(text: str, n_features: int, name: str) -> None:
 def _crs_urn(georeference: Georeference | None) -> str | None:
     if georeference is None or georeference.crs_wkt is None or georeference.frame not in ("projected", "geographic"):
         return None
-    authority = load_rasterio().crs.CRS.from_wkt(georeference.crs_wkt).to_authority()
-    if authority is None:
+    system = load_rasterio().crs.CRS
+    crs = system.from_wkt(georeference.crs_wkt)
+    authority = crs.to_authority()
+    # The search also gives near matches, such as the same grid with another shift of its datum.
+    if authority is None or system.from_authority(*authority) != crs:
         return None
     if authority == ("EPSG", "4326"):
         return _CRS84

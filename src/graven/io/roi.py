@@ -167,6 +167,8 @@ def _from_geojson(path: Path, raster: Raster) -> BaseGeometry:
 
 def _from_geopackage(path: Path, raster: Raster) -> tuple[BaseGeometry, bool]:
     """Read the polygons of a file, and say whether they are in pixels by now."""
+    if "!" in str(path):
+        raise InputError(f"{path}: a GeoPackage cannot be read below a folder with ! in its name; move it")
     with path.open("rb") as stream:
         if stream.read(16) != b"SQLite format 3\0":
             raise DataError(f"{path.name}: not a GeoPackage, whatever its name says; save the region again")

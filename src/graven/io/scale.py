@@ -10,9 +10,9 @@ from graven.errors import InputError, ScaleError
 from graven.types.raster import PixelSize
 
 if TYPE_CHECKING:
-    from graven.types.raster import Raster
+    from graven.types.raster import Raster, ScaleSource
 
-__all__ = ["measurable_pixel_size", "metric_pixel_size", "parse_length", "parse_scale"]
+__all__ = ["measurable_pixel_size", "parse_length", "parse_scale"]
 
 _MM_PER_UNIT = {"um": 1e-3, "µm": 1e-3, "μm": 1e-3, "mm": 1.0, "cm": 10.0, "dm": 100.0, "m": 1000.0}
 _NUMBER = r"([0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)"
@@ -39,9 +39,7 @@ def parse_scale(text: str) -> PixelSize:
     Raises
     ------
     InputError
-        If the text is not such a scale; the message shows one.
-    ScaleError
-        If the value is not positive.
+        If the text is not such a scale, or its value is not positive and finite; the message shows one.
 
     Examples
     --------
@@ -54,13 +52,10 @@ def parse_scale(text: str) -> PixelSize:
     if match := _PER_PIXEL.fullmatch(compact):
         unit = _MM_PER_UNIT[match[3]]
         x_mm = float(match[1]) * unit
-        return PixelSize(x_mm, x_mm if match[2] is None else float(match[2]) * unit, "user")
+        return _stated(text, x_mm, x_mm if match[2] is None else float(match[2]) * unit)
     if match := _PER_UNIT.fullmatch(compact):
-        count = float(match[1])
-        if count <= 0:
-            raise ScaleError(f"a scale must be positive, got {text!r}")
-        side_mm = _MM_PER_UNIT[match[2]] / count
-        return PixelSize(side_mm, side_mm, "user")
+        side_mm = _MM_PER_UNIT[match[2]] / (float(match[1]) or math.inf)
+        return _stated(text, side_mm, side_mm)
     raise InputError(f"a scale must look like 0.05mm/px or 20px/mm, got {text!r}{_hint(compact)}")
 
 
@@ -81,9 +76,8 @@ def parse_length(text: str) -> PixelSize:
     Raises
     ------
     InputError
-        If the text is not such a statement; the message shows one.
-    ScaleError
-        If the points lie less than 2 px apart or the length is not positive.
+        If the text is not such a statement, which the message then shows, the points lie less than 2 px apart, or the
+        length is not positive and finite.
 
     Examples
     --------
@@ -98,45 +92,11 @@ def parse_length(text: str) -> PixelSize:
     x1, y1, x2, y2, length = (float(match[index]) for index in range(1, 6))
     distance_px = math.hypot(x2 - x1, y2 - y1)
     if distance_px < 2:
-        raise ScaleError(
+        raise InputError(
             f"the two points of a length must lie at least 2 px apart, got {distance_px:.2f} px in {text!r}"
         )
     side_mm = length * _MM_PER_UNIT[match[6]] / distance_px
-    return PixelSize(side_mm, side_mm, "two-points", math.sqrt(2.0) / distance_px)
-
-
-def metric_pixel_size(raster: Raster) -> PixelSize:
-    """Give the pixel size of a raster that is to be measured.
-
-    Parameters
-    ----------
-    raster : Raster
-        From `graven.io.images.open_raster`.
-
-    Returns
-    -------
-    PixelSize
-        The stated or derived one.
-
-    Raises
-    ------
-    ScaleError
-        If none is known, if the frame is in degrees, or if pixels are not rectangles.
-    """
-    georeference = raster.georeference
-    if georeference is not None and georeference.frame == "geographic":
-        raise ScaleError(
-            f"{raster.name}: coordinates are in degrees, in which nothing can be measured; "
-            "reproject it to a metric system, for example UTM"
-        )
-    if raster.pixel_size is None:
-        raise ScaleError(
-            f"{raster.name}: no scale is known, so measures stay in pixels; "
-            "state one with --scale 0.05mm/px or --length x1,y1:x2,y2=1200mm"
-        )
-    if _is_sheared(raster):
-        raise ScaleError(f"{raster.name}: its pixels are sheared, not rectangles; resample it to a plain grid")
-    return raster.pixel_size
+    return _stated(text, side_mm, side_mm, source="two-points", sigma_rel=math.sqrt(2.0) / distance_px)
 
 
 def measurable_pixel_size(raster: Raster) -> PixelSize | None:
@@ -172,6 +132,14 @@ def measurable_pixel_size(raster: Raster) -> PixelSize | None:
             "with --scale 0.05mm/px"
         )
     return size
+
+
+def _stated(text: str, x_mm: float, y_mm: float, *, source: ScaleSource = "user", sigma_rel: float = 0.0) -> PixelSize:
+    """Give the pixel size that an option states; one that is none is wrong use, not bad data."""
+    try:
+        return PixelSize(x_mm, y_mm, source, sigma_rel)
+    except ScaleError as error:
+        raise InputError(f"a scale must be positive and finite, such as 0.05mm/px, got {text!r}") from error
 
 
 def _is_sheared(raster: Raster) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import platform
 import re
 import shutil
 import sys
@@ -22,20 +24,31 @@ try:
 except ImportError:  # Windows has none
     fcntl = None  # type: ignore[assignment]  # the name stands for the module elsewhere
 
-__all__ = ["OPERATIONS", "FileOperations", "as_resource_error", "free_bytes", "remove_quietly", "remove_strays"]
+__all__ = [
+    "MACHINE",
+    "OPERATIONS",
+    "FileOperations",
+    "as_resource_error",
+    "free_bytes",
+    "remove_quietly",
+    "remove_strays",
+]
+
+MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+"""Short name of this machine: on a shared disk the number of a process says nothing without it."""
 
 _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_WORDS = re.compile(r"no space left|disk quota|file too large|free disk space|disk is full", re.IGNORECASE)
 _FULL_BELOW_BYTES = 1 << 20
-_TEMPORARY = re.compile(r"\.graven-(\d+)-[A-Za-z0-9_]+\.tmp")
+_TEMPORARY = re.compile(r"\.graven-(\d+)-([0-9a-f]{8})-[A-Za-z0-9_]+\.tmp")
 
 
 class FileOperations:
     """The calls that change the file system; a test substitutes one that fails at a chosen step."""
 
     def make_temporary_folder(self, parent: Path) -> Path:
-        """Create a private folder with a fresh name, marked with the number of this process."""
-        return Path(tempfile.mkdtemp(prefix=f".graven-{os.getpid()}-", suffix=".tmp", dir=parent))
+        """Create a private folder with a fresh name, marked with the number of this process and its machine."""
+        return Path(tempfile.mkdtemp(prefix=f".graven-{os.getpid()}-{MACHINE}-", suffix=".tmp", dir=parent))
 
     def make_folder(self, path: Path) -> None:
         """Create one folder; it must not exist."""
@@ -142,18 +155,20 @@ def _is_full(target: Path) -> bool:
 
 
 def remove_strays(parent: Path, *, even_of_living: bool = False) -> None:
-    """Remove temporary folders that killed processes left behind.
+    """Remove temporary folders that killed processes of this machine left behind.
 
     Parameters
     ----------
     parent : pathlib.Path
         Folder to tidy.
     even_of_living : bool
-        Also those whose process number is in use; only for a folder that is locked by this process.
+        All of them, also those of other machines; only for a folder that is locked by this process.
     """
     for entry in parent.glob(".graven-*.tmp"):
         match = _TEMPORARY.fullmatch(entry.name)
-        if match and entry.is_dir() and not entry.is_symlink() and (even_of_living or not _is_alive(int(match[1]))):
+        if not match or not entry.is_dir() or entry.is_symlink():
+            continue
+        if even_of_living or (match[2] == MACHINE and not _is_alive(int(match[1]))):
             remove_quietly(entry)
 
 

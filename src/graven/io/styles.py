@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 from xml.sax.saxutils import quoteattr
 
-from graven.errors import InputError
-
 if TYPE_CHECKING:
     from graven.types import ClassDefinition, ClassTable
 
-__all__ = ["HATCHES", "svg_hatch", "vector_style"]
+__all__ = ["LOOKS", "svg_hatch", "vector_style"]
 
-HATCHES: dict[str, tuple[str, str]] = {
+LOOKS: dict[str, tuple[str, str]] = {
     "solid": ("solid", '<rect width="{s}" height="{s}" fill="black"/>'),
     "diagonal": ("f_diagonal", '<path d="M0 {s}L{s} 0" {line}/>'),
     "cross": ("diagonal_x", '<path d="M0 {s}L{s} 0M0 0L{s} {s}" {line}/>'),
     "dots": ("dense5", '<circle cx="{h}" cy="{h}" r="{q}" fill="black"/>'),
     "horizontal": ("horizontal", '<path d="M0 {h}H{s}" {line}/>'),
 }
-"""By name: fill style of QGIS, and the cell of an SVG pattern of side ``s``."""
+"""Of each hatch of `graven.types.labels`: fill style of QGIS, and the cell of an SVG pattern of side ``s``."""
 
 
 def svg_hatch(entry: ClassDefinition, *, size: float) -> str:
@@ -36,15 +34,10 @@ def svg_hatch(entry: ClassDefinition, *, size: float) -> str:
     -------
     str
         A ``<pattern>`` element with id ``hatch-<class id>``.
-
-    Raises
-    ------
-    InputError
-        If the class names a hatch that does not exist.
     """
     s, h, q = (f"{value:.4g}" for value in (size, size / 2, size / 5))
     line = f'fill="none" stroke="black" stroke-width="{size / 8:.4g}"'
-    cell = _hatch(entry)[1].format(s=s, h=h, q=q, line=line)
+    cell = LOOKS[entry.hatch][1].format(s=s, h=h, q=q, line=line)
     return f'<pattern id="hatch-{entry.id}" patternUnits="userSpaceOnUse" width="{s}" height="{s}">{cell}</pattern>'
 
 
@@ -62,11 +55,6 @@ def vector_style(classes: ClassTable, geometry: Literal["area", "line"]) -> str:
     -------
     str
         QML for the column ``styleQML`` of ``layer_styles``.
-
-    Raises
-    ------
-    InputError
-        If a class names a hatch that does not exist.
     """
     categories, symbols = [], []
     for index, entry in enumerate(classes.classes):
@@ -92,12 +80,6 @@ def vector_style(classes: ClassTable, geometry: Literal["area", "line"]) -> str:
 """
 
 
-def _hatch(entry: ClassDefinition) -> tuple[str, str]:
-    if entry.hatch not in HATCHES:
-        raise InputError(f"class {entry.name!r} has hatch {entry.hatch!r}; known are {', '.join(HATCHES)}")
-    return HATCHES[entry.hatch]
-
-
 def _area_symbol(index: int, entry: ClassDefinition) -> str:
     color = ",".join(map(str, entry.rgb))
     return _symbol(
@@ -106,7 +88,7 @@ def _area_symbol(index: int, entry: ClassDefinition) -> str:
         "SimpleFill",
         {
             "color": f"{color},140",
-            "style": _hatch(entry)[0],
+            "style": LOOKS[entry.hatch][0],
             "outline_color": f"{color},255",
             "outline_style": "solid",
             "outline_width": "0.26",

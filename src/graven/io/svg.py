@@ -73,7 +73,7 @@ def write_svg(
     Raises
     ------
     InputError
-        If a trace has a class that is not in the table, or a class a hatch that does not exist.
+        If a trace has a class that is not in the table.
     DiskFull, OutputError
         As in `graven.io.fs.atomic_path`.
 

@@ -101,13 +101,10 @@ class TiffFile:
         count = (tag.count if last is None else min(last, tag.count)) - first
         if count > MAX_VALUES:
             raise ImageDamaged(f"{self.path.name}: a TIFF tag with {count} values; get the file again")
-        return (
-            np.frombuffer(self.data[tag.offset + first * dtype.itemsize :][:0], dtype)
-            if count < 1
-            else np.frombuffer(
-                self.data[tag.offset + first * dtype.itemsize : tag.offset + (first + count) * dtype.itemsize], dtype
-            ).astype(np.uint64)
-        )
+        if count < 1:
+            return np.zeros(0, np.uint64)
+        start = tag.offset + first * dtype.itemsize
+        return np.frombuffer(self.data[start : start + count * dtype.itemsize], dtype).astype(np.uint64)
 
     def number(self, tags: dict[int, TiffTag], tag: int, default: int) -> int:
         """Read the first number of a tag, or give a default where the tag is absent."""

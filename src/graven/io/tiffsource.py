@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from graven.errors import ImageDamaged, OutOfMemory
-from graven.io.gdalenv import load_rasterio, quiet_about_missing_georeference, strict_options
+from graven.io.gdalenv import gdal_warnings, load_rasterio, quiet_about_missing_georeference, strict_options
 from graven.io.georeference import georeference_of, tagged_pixel_size
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from graven.types.window import Window
 
 __all__ = ["TiffSource"]
+
+_DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG file")
 
 
 class TiffSource:
@@ -122,11 +124,13 @@ class TiffSource:
         rasterio = load_rasterio()
         area = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         try:
-            with rasterio.Env(**strict_options()):
+            with rasterio.Env(**strict_options()), gdal_warnings() as heard:
                 read = dataset.read_masks if mask else dataset.read
                 pixels: NDArray[Any] = read(bands, window=area)
         except Exception as error:
             raise _as_ours(error, self._header) from error
+        if any(word in text for text in heard for word in _DAMAGE):  # libjpeg goes on where zip codecs stop
+            raise ImageDamaged(f"{self._header.path.name}: JPEG blocks of the TIFF are damaged; get the file again")
         return pixels
 
 

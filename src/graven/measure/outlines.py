@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
+
+from graven.measure.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["follow_rings"]
 
 
-@numba.njit(cache=True)
+@compiled
 def follow_rings(
     x: NDArray[np.int32],
     y: NDArray[np.int32],
@@ -77,7 +78,7 @@ def follow_rings(
     return order, offset[: n_rings + 1], double_area[:n_rings]
 
 
-@numba.njit(cache=True)
+@compiled
 def _emit(
     stack: NDArray[np.int64],
     bottom: int,

@@ -6,10 +6,11 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from graven.measure.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,7 +98,7 @@ def _links(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.take_along_axis(found, np.argsort(found < 0, axis=1, kind="stable"), axis=1)[:, :4]
 
 
-@numba.njit(cache=True)
+@compiled
 def _walk(links: NDArray[np.int64], node: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Follow each path once: first those between nodes, then closed loops without any."""
     count = len(node)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
+
+from graven.measure.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def _removable_table() -> NDArray[np.bool_]:
 _REMOVABLE = _removable_table()
 
 
-@numba.njit(cache=True)
+@compiled
 def _thin(flat: NDArray[np.uint8], width: int, steps: NDArray[np.int64], removable: NDArray[np.bool_]) -> int:
     """Thin a padded mask in place; 1 is foreground, 3 foreground in the list of candidates."""
     n_foreground = 0
@@ -115,7 +116,7 @@ def thin(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     return padded[1:-1, 1:-1], int(n_passes)
 
 
-@numba.njit(cache=True)
+@compiled
 def _distance(mask: NDArray[np.uint8], size_x: float, size_y: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     height, width = mask.shape
     up = np.zeros((height, width), np.int32)  # rows to the nearest background in the column

@@ -1,4 +1,4 @@
-"""Where the error of a measure comes from, how its parts combine, and how a value with its error is printed.
+"""Where the error of a measure comes from, and how its parts combine.
 
 Three parts, independent of each other and added in squares:
 
@@ -17,18 +17,13 @@ perimeter it is a shift of the border, which carries it over to lengths.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from graven.errors import InputError
-
-if TYPE_CHECKING:
-    from graven.types import Measure
 
 __all__ = [
     "BOUNDARY_SIGMA_PX",
     "area_sigma",
     "border_shift_sigma",
-    "format_measure",
     "length_sigma",
     "share_sigma",
     "threshold_area_sigma",
@@ -36,8 +31,6 @@ __all__ = [
 
 BOUNDARY_SIGMA_PX = 1 / math.sqrt(12)
 """Standard uncertainty of the position of a border, in pixels."""
-
-_UNITS = {"px": "px", "px2": "px²", "mm": "mm", "mm2": "mm²", "": ""}
 
 
 def threshold_area_sigma(area_low: float, area_high: float) -> float:
@@ -141,51 +134,3 @@ def share_sigma(area: float, whole: float, *, perimeter: float, whole_perimeter:
         ``abs(perimeter - share * whole_perimeter) / whole * shift_sigma``.
     """
     return abs(perimeter - area / whole * whole_perimeter) / whole * shift_sigma
-
-
-def format_measure(measure: Measure) -> str:
-    """Print a measure with its uncertainty and no digit beyond it.
-
-    Parameters
-    ----------
-    measure : Measure
-        A value with unit and sigma.
-
-    Returns
-    -------
-    str
-        ``value ± sigma unit``. Sigma has one significant digit, or two when the first is 1; the value ends where sigma
-        ends. Without sigma the value has three significant digits and no error is claimed; a count is printed whole.
-
-    Examples
-    --------
-    >>> from graven.types import Measure
-    >>> format_measure(Measure(1234.5678, "mm2", 3.21)), format_measure(Measure(1234.5678, "mm", 12.9))
-    ('1235 ± 3 mm²', '1235 ± 13 mm')
-    >>> format_measure(Measure(1234.5678, "mm", 347.0)), format_measure(Measure(0.51234, "", 0.0096))
-    ('1200 ± 300 mm', '0.512 ± 0.010')
-    """
-    unit = f" {_UNITS.get(measure.unit, measure.unit)}".rstrip()
-    if not math.isfinite(measure.value):
-        return "unknown"
-    if measure.sigma is None and not measure.unit and measure.value == round(measure.value):
-        return f"{measure.value:.0f}"  # a count
-    if measure.sigma is None or measure.sigma == 0 or not math.isfinite(measure.sigma):
-        digits = 2 - _exponent(measure.value) if measure.value else 0
-        return f"{_rounded(measure.value, digits)}{unit}"
-    digits = -_exponent(measure.sigma)
-    leading = round(measure.sigma * 10.0**digits, 1)
-    if leading >= 9.5:
-        digits -= 1
-        leading = 1.0
-    if leading < 1.95:
-        digits += 1
-    return f"{_rounded(measure.value, digits)} ± {_rounded(measure.sigma, digits)}{unit}"
-
-
-def _exponent(value: float) -> int:
-    return math.floor(math.log10(abs(value)))
-
-
-def _rounded(value: float, digits: int) -> str:
-    return f"{round(value, digits):.{max(digits, 0)}f}"

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 
 from graven.errors import InputError
+from graven.types.labels import HATCHES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
     "FALSE_ALARM",
-    "HATCHES",
     "HIT",
     "MISS",
     "OKABE_ITO",
@@ -32,9 +32,6 @@ HIT, MISS, FALSE_ALARM = (255, 255, 255), (0, 114, 178), (230, 159, 0)
 
 UNKNOWN = (214, 214, 210)
 """Grey of pixels about which nothing is known (outside the panel, transparent, nodata)."""
-
-HATCHES = ("solid", "diagonal", "cross", "dots", "horizontal")
-"""Names that `graven.types.ClassDefinition.hatch` may take."""
 
 _MAPS = {"viridis": cv2.COLORMAP_VIRIDIS, "cividis": cv2.COLORMAP_CIVIDIS}
 

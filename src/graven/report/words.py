@@ -94,8 +94,8 @@ class FileGuide:
 
         Examples
         --------
-        >>> OPENS.describe("panel_traces.gpkg")[1]
-        'QGIS, ArcGIS'
+        >>> OPENS.describe("panel_traces.gpkg")[1], OPENS.describe("panel_traces.px.geojson")[1]
+        ('QGIS, ArcGIS', 'QuPath, text editor')
         """
         return next(((holds, opens) for ending, holds, opens in self.endings if name.endswith(ending)), ("–", "–"))
 
@@ -105,6 +105,7 @@ OPENS = FileGuide(
         ("_mask.tif", "Class of every pixel, full size", "QGIS, ArcGIS, image programs"),
         ("_prob.tif", "Probability of every pixel, full size", "QGIS, ArcGIS, image programs"),
         (".gpkg", "All outlines with their measures (the master copy)", "QGIS, ArcGIS"),
+        (".px.geojson", "The same outlines in pixels of the picture", "QuPath, text editor"),
         (".geojson", "The same outlines for web maps", "QGIS, web maps, text editor"),
         (".svg", "Drawing with one layer per class", "Inkscape, Illustrator, web browser"),
         (".dxf", "Drawing for CAD", "AutoCAD, QCAD, LibreCAD"),

@@ -8,10 +8,13 @@ from typing import Literal
 
 from graven.errors import InputError
 
-__all__ = ["NODATA", "PETROGLYPH_CLASSES", "ClassDefinition", "ClassTable"]
+__all__ = ["HATCHES", "NODATA", "PETROGLYPH_CLASSES", "ClassDefinition", "ClassTable"]
 
 NODATA = 255
 """Value of a class raster where nothing is known."""
+
+HATCHES = ("solid", "diagonal", "cross", "dots", "horizontal")
+"""Hatches for black-and-white print."""
 
 Kind = Literal["area", "line"]
 
@@ -29,7 +32,7 @@ class ClassDefinition:
     color : str
         ``#RRGGBB``.
     hatch : str
-        Name of a hatch for black-and-white print: ``solid``, ``diagonal``, ``cross``, ``dots`` or ``horizontal``.
+        One of `HATCHES`.
     kind : {"area", "line"}
         How objects of the class are drawn and measured; fixed per class.
     code : str
@@ -48,6 +51,8 @@ class ClassDefinition:
             raise InputError(f"a class id must lie between 1 and 254, got {self.id} for {self.name!r}")
         if not re.fullmatch(r"#[0-9A-Fa-f]{6}", self.color):
             raise InputError(f"a class colour must look like #D55E00, got {self.color!r} for {self.name!r}")
+        if self.hatch not in HATCHES:
+            raise InputError(f"a hatch must be one of {', '.join(HATCHES)}, got {self.hatch!r} for {self.name!r}")
 
     @property
     def rgb(self) -> tuple[int, int, int]:
