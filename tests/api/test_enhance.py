@@ -34,6 +34,13 @@ def test_corners_of_a_turned_picture_are_transparent(photo: Path, tmp_path: Path
     assert alpha[alpha.shape[0] // 2, alpha.shape[1] // 2] == 255
 
 
+@pytest.mark.parametrize("options", [{"space": "lds"}, {"strength": 15.0}])
+def test_an_option_of_another_method_is_refused(photo: Path, tmp_path: Path, options: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="belong to dstretch"):
+        enhance(photo, method="clahe", out=tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_file_is_no_output_folder(photo: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("mine", encoding="utf-8")
     for out in (tmp_path / "taken", tmp_path / "taken" / "below"):

@@ -10,8 +10,8 @@ import rasterio
 
 from graven.api.evaluate import evaluate
 from graven.api.measure import measure
-from graven.errors import DataError, InputError, ScaleError
-from graven.io.geotiff import write_mask_cog
+from graven.errors import DataError, InputError, MismatchError, ScaleError
+from graven.io.geotiff import write_mask_cog, write_probability_cog
 from graven.io.strictjson import read_json
 from graven.types import PETROGLYPH_CLASSES, Window
 
@@ -67,11 +67,49 @@ def _tagged(path: Path, text: str) -> Path:
     return path
 
 
+def _prob(path: Path, pixels: np.ndarray) -> Path:
+    blocks = [(Window(0, 0, 20, 30), pixels[None])]
+    write_probability_cog(path, blocks, height=20, width=30, classes=PETROGLYPH_CLASSES)
+    return path
+
+
+def test_a_float_probability_gives_what_that_of_bytes_gives(tmp_path: Path) -> None:
+    mask = _tagged(tmp_path / "m.tif", "0.5")
+    prob = (np.random.default_rng(2).random((20, 30)) * 255).astype(np.uint8)
+    as_float = _tiff(tmp_path / "f.tif", prob.astype(np.float32) / 255, dtype="float32")
+    tables = []
+    for path in (_prob(tmp_path / "p.tif", prob), as_float):
+        measure(mask, prob=path, out=tmp_path / path.stem)
+        tables.append((tmp_path / path.stem / "measures.csv").read_text(encoding="utf-8"))
+    assert tables[0] == tables[1]
+
+
+def test_what_is_no_probability_of_this_mask_is_refused(tmp_path: Path) -> None:
+    mask = _tagged(tmp_path / "m.tif", "0.5")
+    photo = _tiff(tmp_path / "photo.tif", np.arange(600, dtype=np.uint8).reshape(20, 30))
+    for wrong in (photo, mask):
+        with pytest.raises(DataError, match="must be a probability of one class"):
+            measure(mask, prob=wrong, out=tmp_path / "out")
+    logits = _tiff(tmp_path / "logits.tif", np.full((20, 30), 3, np.float32), dtype="float32")
+    with pytest.raises(DataError, match="from 0 to 1, found"):
+        measure(mask, prob=logits, out=tmp_path / "out")
+    other = _tiff(tmp_path / "small.tif", np.zeros((10, 30), np.float32), dtype="float32")
+    with pytest.raises(MismatchError, match="10 x 30"):
+        measure(mask, prob=other, out=tmp_path / "out")
+    placed = {"crs": "EPSG:32632", "transform": rasterio.Affine(0.001, 0, 600000, 0, -0.001, 5100000)}
+    moved = {"crs": "EPSG:32632", "transform": rasterio.Affine(0.001, 0, 600001, 0, -0.001, 5100000)}
+    here = _tiff(tmp_path / "here.tif", _square(), **placed)
+    there = _tiff(tmp_path / "there.tif", np.zeros((20, 30), np.float32), dtype="float32", **moved)
+    with pytest.raises(MismatchError, match="lies elsewhere"):
+        measure(here, prob=there, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_threshold_of_the_mask_is_used(tmp_path: Path) -> None:
     mask = _tagged(tmp_path / "m.tif", "0.3")
     prob = np.zeros((20, 30), np.uint8)
     prob[5:9, 6:11] = 90  # 0.353: above 0.2 and 0.3, below 0.4, 0.5 and 0.6
-    done = measure(mask, prob=_tiff(tmp_path / "p.tif", prob), out=tmp_path / "out")
+    done = measure(mask, prob=_prob(tmp_path / "p.tif", prob), out=tmp_path / "out")
     assert done.n_traces == 1
     assert read_json(tmp_path / "out" / "run.json")["settings"]["threshold"] == 0.3
     rows = (tmp_path / "out" / "measures.csv").read_text(encoding="utf-8").splitlines()

@@ -16,7 +16,7 @@ import pytest
 import shapely
 from scipy import ndimage
 
-from graven.errors import DataError, InputError
+from graven.errors import DataError, InputError, OutputError
 from graven.io.gpkg import read_gpkg, write_gpkg
 from graven.measure.figures import trace_figures, trace_lines
 from graven.types import (
@@ -236,3 +236,9 @@ class TestRefusals:
         )
         with pytest.raises(DataError, match="no GeoPackage of graven"):
             read_gpkg(tmp_path / "a.gpkg")
+
+
+def test_a_name_too_long_for_the_files_that_sqlite_adds_is_one_line_of_ours(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"):
+        write(tmp_path / f"{'x' * 245}.gpkg", figures())
+    assert list(tmp_path.iterdir()) == []

@@ -81,8 +81,8 @@ def enhance(
     *,
     method: str,
     out: str | Path | None = None,
-    space: str = "yds",
-    strength: float = 15.0,
+    space: str | None = None,
+    strength: float | None = None,
     overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Enhanced:
@@ -96,10 +96,10 @@ def enhance(
         What to do.
     out : str or Path, optional
         Folder for the result; default is here.
-    space : str
-        Colour space of ``dstretch``, a key of `graven.prepare.dstretch.SPACES`.
-    strength : float
-        Contrast of ``dstretch``.
+    space : str, optional
+        Colour space of ``dstretch``, a key of `graven.prepare.dstretch.SPACES`; default is ``yds``.
+    strength : float, optional
+        Contrast of ``dstretch``; default is 15.
     overwrite : bool
         Replace an earlier result of the same name.
     monitor : Monitor
@@ -113,7 +113,8 @@ def enhance(
     Raises
     ------
     UsageError
-        If the method or colour space is unknown, the result exists, or `out` is a file.
+        If the method or colour space is unknown, an option belongs to another method, the result exists, or `out` is a
+        file.
     OutputError
         If the folder or the picture cannot be written; nothing is left behind.
     DataError
@@ -121,12 +122,15 @@ def enhance(
     """
     if method != "dstretch" and method not in METHODS:
         raise UsageError(f"--with takes {', '.join([*METHODS, 'dstretch'])}, got {method!r}")
-    if method == "dstretch" and space.lower() not in SPACES:
+    if method != "dstretch" and (space, strength) != (None, None):
+        raise UsageError(f"--space and --strength belong to dstretch; leave them out with {method}")
+    space, strength = (space or "yds").lower(), 15.0 if strength is None else strength
+    if space not in SPACES:
         raise UsageError(f"--space takes {', '.join(SPACES)}, got {space!r}")
     raster = open_raster(image)
     if method == "dstretch":
         colours, note = _three_bands(raster)
-        statistics = dstretch_statistics(colours, space=space.lower())
+        statistics = dstretch_statistics(colours, space=space)
         view, label = dstretch_view(colours, statistics, strength=strength), f"DSTRETCH_{space.upper()}_S{strength:g}"
     else:
         view, label, note = METHODS[method](raster)

@@ -7,15 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from graven.api.account import Clock, account, output_hashes, source_of
 from graven.api.images import stated_pixel_size
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import DataError, InputError, MismatchError
+from graven.errors import DataError, InputError
 from graven.io.folders import OutputFolder
-from graven.io.images import open_raster
-from graven.io.masks import Mask, open_mask
+from graven.io.masks import Mask, open_mask, probability_reader
 from graven.io.scale import measurable_pixel_size
 from graven.measure.figures import trace_figures
 from graven.measure.totals import panel_totals
@@ -23,9 +20,7 @@ from graven.methods.record import Scene, write_run, write_vectors
 from graven.types import PETROGLYPH_CLASSES, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
     from graven.types import Measure, Raster
 
@@ -81,7 +76,8 @@ def measure(
         Class raster: 0 background, 1 pecked, 255 unknown; a plain mask of 0 and 255 counts 255 as pecked
         (`graven.io.masks`).
     prob : str or Path, optional
-        Its probability raster; without it confidences are unknown and no uncertainty stems from the threshold.
+        Its probability raster (`graven.io.masks.probability_reader`); without it confidences are
+        unknown and no uncertainty stems from the threshold.
     out : str or Path, optional
         Output folder; default is ``<mask stem>-measures`` here.
     scale, length : str, optional
@@ -101,7 +97,7 @@ def measure(
     Raises
     ------
     MismatchError
-        If mask and probability differ in size.
+        If mask and probability differ in size or frame.
     InputError
         If `min_object` is no area.
     ScaleError
@@ -115,7 +111,7 @@ def measure(
     opened = open_mask(mask, pixel_size=stated_pixel_size(scale=scale, length=length), hash_source=True)
     raster, threshold = opened.raster, _threshold(opened)
     measurable_pixel_size(raster)
-    read_prob = None if prob is None else _probability(Path(prob), raster)
+    read_prob = None if prob is None else probability_reader(prob, raster)
     valid_px = sum(int(opened.read_valid(window).sum()) for window in _bands(raster))
     if valid_px == 0:
         raise DataError(f"{raster.name} has no pixel where anything is known; check that it is a class raster")
@@ -184,13 +180,3 @@ def _creator(mask: Mask) -> str | None:
     """Name the model that drew the mask, from the tag that segment writes; None where nothing says it."""
     model = mask.tags.get("GRAVEN_MODEL")
     return f"model {model}" if model else None
-
-
-def _probability(path: Path, raster: Raster) -> Callable[[Window], NDArray[np.uint8]]:
-    prob = open_raster(path, hash_source=False)
-    if (prob.height, prob.width) != (raster.height, raster.width) or prob.dtype != np.uint8:
-        raise MismatchError(
-            f"{path.name} has {prob.height} x {prob.width} px of {prob.dtype}, "
-            f"the mask has {raster.height} x {raster.width} and needs uint8"
-        )
-    return lambda window: prob.read(window)[0]

@@ -325,7 +325,7 @@ def _write(folder: Path, run: _Run, only: tuple[str, ...]) -> None:
     write_vectors(
         folder,
         [replace(trace, creator=f"model {tags['GRAVEN_MODEL']}") for trace in record.traces],
-        scene=Scene.of(raster),
+        scene=Scene.of(raster, run_id=run.run_id),
         classes=spec.classes,
         totals={class_id: record.totals},
         parts=only,

@@ -17,8 +17,10 @@ def enhance(
     image: Annotated[Path, typer.Argument(help="Image to enhance; it is never altered.")],
     method: Annotated[str, typer.Option("--with", help="rotation, clahe, reversal or dstretch.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the result; default is here.")] = None,
-    space: Annotated[str, typer.Option(help="Colour space of dstretch.")] = "yds",
-    strength: Annotated[float, typer.Option(help="Contrast of dstretch: standard deviations of the result.")] = 15.0,
+    space: Annotated[str | None, typer.Option(help="Colour space of dstretch; default yds.")] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="Contrast of dstretch: standard deviations of the result; default 15.")
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,

@@ -21,7 +21,8 @@ def _load_config(context: typer.Context, path: Path | None) -> Path | None:
     try:
         settings: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"--config needs a readable YAML file, got {path}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise UsageError(f"--config needs a readable YAML file, got {path}: {reason}") from error
     if not isinstance(settings, dict):
         raise UsageError(
             f"--config needs a YAML mapping of option names to values, got {type(settings).__name__} in {path}"

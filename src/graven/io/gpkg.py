@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graven._version import __version__
-from graven.errors import OutputError
+from graven.errors import DiskFull, OutputError
 from graven.io.fs import atomic_path
 from graven.io.gpkgpanel import features_of, opened_gpkg
 from graven.io.gpkgrows import COLUMNS, TEXT_COLUMNS, WHOLE_COLUMNS, Row, region_rows, stroke_rows
@@ -24,13 +24,14 @@ from graven.io.vectorframe import Placement, vector_placement
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from graven.io.gpkgtraces import Remeasure
     from graven.types import ClassTable, Georeference, PixelSize, Trace
 
 __all__ = ["read_gpkg", "write_gpkg"]
 
+_FULL = ("disk is full", "No space left")
 _NO_TIME = "1970-01-01T00:00:00.000Z"
 _STYLES = """CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),
 f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT,
@@ -107,7 +108,7 @@ def write_gpkg(
     layers = [("regions", "MultiPolygon", regions)] if regions or not strokes else []
     layers += [("strokes", "LineString", strokes)] if strokes else []
     counts = {layer: len(rows) for layer, _, rows in layers}
-    with atomic_path(target, verify=lambda path: _verify(path, counts)) as path:
+    with atomic_path(target, verify=lambda path: _verify(path, counts)) as path, _told(target):
         for position, (layer, geometry, rows) in enumerate(layers):
             _write_layer(path, layer, geometry, rows, placement.crs_wkt, facts, append=position > 0)
         _finish(path, [layer for layer, _, _ in layers], classes, created or _NO_TIME)
@@ -145,6 +146,18 @@ def read_gpkg(path: str | os.PathLike[str], *, remeasure: Remeasure | None = Non
             pixel_size=panel.pixel_size,
             remeasure=remeasure,
         )
+
+
+@contextlib.contextmanager
+def _told(target: Path) -> Iterator[None]:
+    """Turn what GDAL and SQLite say while writing into one line of ours."""
+    pyogrio = load_pyogrio()
+    try:
+        yield
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.Error) as error:
+        reason = " ".join(str(error).split())
+        kind = DiskFull if any(word in reason for word in _FULL) else OutputError
+        raise kind(f"{target.name} cannot be written: {reason}") from error
 
 
 def _write_layer(

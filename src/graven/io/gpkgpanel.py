@@ -101,6 +101,8 @@ def opened_gpkg(path: str | os.PathLike[str]) -> Iterator[tuple[list[str], GpkgP
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
+    if "!" in str(path):
+        raise DataError(f"{path.name}: '!' in the path means a part of an archive to the reader; rename it")
     _check_is_geopackage(path)
     try:
         names = [str(entry[0]) for entry in pyogrio.list_layers(path)]

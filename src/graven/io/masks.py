@@ -22,13 +22,13 @@ from graven.types.window import Window
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from graven.types.raster import PixelSize, Raster
 
-__all__ = ["Mask", "open_mask", "read_mask"]
+__all__ = ["Mask", "open_mask", "probability_reader", "read_mask"]
 
 BAND_ROWS = 1024
 _VALUES = {0, 1, 255}
@@ -104,6 +104,59 @@ def open_mask(path: str | os.PathLike[str], *, pixel_size: PixelSize | None = No
             raise DataError(f"{name} has {raster.n_bands} bands that differ; a mask has one value per pixel")
     stated = "GRAVEN_CONTENT" in tags or (source is not None and source.nodata == NODATA)
     return Mask(raster, 1 if stated or 1 in found else NODATA, tags)
+
+
+def probability_reader(path: str | os.PathLike[str], mask: Raster) -> Callable[[Window], NDArray[np.uint8]]:
+    """Open the probability raster of a mask.
+
+    Parameters
+    ----------
+    path : path
+        What `graven.io.geotiff.write_probability_cog` wrote for one class, or one band of float32 from 0 to 1.
+    mask : Raster
+        The mask; size and, where both have one, frame must be the same.
+
+    Returns
+    -------
+    callable
+        ``read(window) -> (h, w)`` uint8, probability times 255.
+
+    Raises
+    ------
+    MismatchError
+        If size or frame differ.
+    DataError
+        If it is no probability of one class: a photograph or a mask would give wrong uncertainties.
+    """
+    name = Path(path).name
+    prob = open_raster(path, palette="index", hash_source=False)
+    if (prob.height, prob.width) != (mask.height, mask.width):
+        raise MismatchError(
+            f"{name} has {prob.height} x {prob.width} px, the mask has {mask.height} x {mask.width}; give the one "
+            "that belongs to it"
+        )
+    if None not in (prob.georeference, mask.georeference) and prob.georeference != mask.georeference:
+        raise MismatchError(f"{name} lies elsewhere than the mask (CRS or affine); give the one that belongs to it")
+    is_float = prob.dtype == np.float32
+    header = inspect(path)
+    tags = TiffSource(header, palette="index").tags if header.format == "tiff" else {}
+    if prob.n_bands != 1 or not (is_float or (prob.dtype == np.uint8 and tags.get("GRAVEN_CONTENT") == "probability")):
+        raise DataError(
+            f"{name} must be a probability of one class: a file of graven that ends in _prob.tif, or one band of "
+            f"float32 from 0 to 1; got {prob.n_bands} of {prob.dtype}"
+        )
+
+    def read(window: Window) -> NDArray[np.uint8]:
+        pixels = prob.read(window)[0]
+        if not is_float:
+            return np.asarray(pixels, np.uint8)
+        known = np.where(prob.read_valid_padded(window), pixels, 0)
+        if not (known.min(initial=0) >= 0 and known.max(initial=0) <= 1):
+            raise DataError(f"{name} must hold probabilities from 0 to 1, found {known.min():g} to {known.max():g}")
+        scaled: NDArray[np.uint8] = np.rint(255 * known).astype(np.uint8)
+        return scaled
+
+    return read
 
 
 def read_mask(

@@ -45,6 +45,8 @@ class Scene:
         Its scale.
     source : str
         Hash or name of the input.
+    run_id : str or None
+        Of the run that made the traces, for the GeoPackage.
     """
 
     name: str
@@ -53,17 +55,18 @@ class Scene:
     georeference: Georeference | None
     pixel_size: PixelSize | None
     source: str
+    run_id: str | None = None
 
     @classmethod
-    def of(cls, raster: Raster) -> Scene:
+    def of(cls, raster: Raster, *, run_id: str | None = None) -> Scene:
         """Describe a raster."""
         source = raster.source_sha256 or raster.name
-        return cls(raster.name, raster.height, raster.width, raster.georeference, raster.pixel_size, source)
+        return cls(raster.name, raster.height, raster.width, raster.georeference, raster.pixel_size, source, run_id)
 
 
 def _gpkg(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
     target = folder / f"{scene.name}_traces.gpkg"
-    write_gpkg(target, traces, classes=classes, name=scene.name, **_where(scene))
+    write_gpkg(target, traces, classes=classes, name=scene.name, run_id=scene.run_id, **_where(scene))
     return target
 
 

@@ -307,6 +307,7 @@ class _Run:
             if is_late or signal is not None or progress.step % recipe.run.checkpoint_every_steps == 0:
                 self._save()
                 saved = time.monotonic()
+                signal = self._agreed(flag.name)  # it may have come while the checkpoint was written
             if signal is not None:
                 raise Interrupted(f"{signal} at step {progress.step}; saved, continue with --resume")
         source.close()
