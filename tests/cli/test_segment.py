@@ -228,7 +228,7 @@ def test_the_run_id_depends_on_region_and_resolved_settings(
             graven("segment", panel, "-m", model, "-o", name, "--only", "mask,prob,traces,report", *options).code == 0
         )
         ids[name] = json.loads((tmp_path / name / "run.json").read_text(encoding="utf-8"))["run_id"]
-        assert set(gpd.read_file(tmp_path / name / "panel_traces.gpkg")["run_id"]) <= {ids[name]}
+        assert set(gpd.read_file(tmp_path / name / "panel_traces.gpkg", layer="regions")["run_id"]) <= {ids[name]}
         for part in ("mask", "prob"):
             with rasterio.open(tmp_path / name / f"panel_{part}.tif") as raster:
                 tags = raster.tags()
