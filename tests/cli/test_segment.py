@@ -330,7 +330,8 @@ def test_free_space_is_asked_for_the_working_frame_as_well(
 
 
 SLOW_SEGMENT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background ignores it
 from graven.predict import stream
 real = stream.RowBlender.finish_row
 calls = []
