@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from graven.io.gdalenv import apply_gdal_settings
+
+# A shell lets what it starts in the background ignore Ctrl-C; tests that send it need the usual handler.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Some tests import rasterio themselves, before graven does; GDAL reads its settings once, when it is loaded.
 apply_gdal_settings()
