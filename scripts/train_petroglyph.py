@@ -6,7 +6,7 @@ training that was stopped. ``--evaluate`` measures the bundles on the frozen tes
 
 ::
 
-    python scripts/train_petroglyph.py --out runs/petroglyph                     # two hours on two cores with bfloat16
+    python scripts/train_petroglyph.py --out runs/petroglyph                     # about two hours on one core with bfloat16
     python scripts/train_petroglyph.py --out runs/petroglyph --evaluate
 """
 
