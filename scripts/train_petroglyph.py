@@ -6,7 +6,7 @@ training that was stopped. ``--evaluate`` measures the bundles on the frozen tes
 
 ::
 
-    python scripts/train_petroglyph.py --out runs/petroglyph                     # about two hours on one core with bfloat16
+    python scripts/train_petroglyph.py --out runs/petroglyph                 # about two hours on one core with bfloat16
     python scripts/train_petroglyph.py --out runs/petroglyph --evaluate
 """
 
@@ -319,11 +319,16 @@ def evaluate(out: Path) -> dict[str, Any]:
     return results
 
 
+def upright_chain(spec: ModelSpec) -> PrepareChain:
+    """Give the preparation without the rotation: generated panels stand upright."""
+    return PrepareChain(tuple(step for step in spec.prepare if step.name != "rotation"), n_bands=len(spec.bands))
+
+
 def evaluate_set(
     spec: ModelSpec, engine: Engine, gate: Gate, specs: Sequence[PanelSpec], *, name: str
 ) -> dict[str, Any]:
     """Score one test set, with and without the gate."""
-    chain = PrepareChain(tuple(step for step in spec.prepare if step.name != "rotation"), n_bands=len(spec.bands))
+    chain = upright_chain(spec)
     step = int(np.ceil(spec.threshold * 255))
     counts: dict[str, list[BinaryCounts]] = {"gated": [], "ungated": []}
     edges: dict[str, list[MatchCounts]] = {"gated": [], "ungated": []}
@@ -360,7 +365,7 @@ def evaluate_set(
 
 def compare_with_whole(spec: ModelSpec, engine: Engine, specs: Sequence[PanelSpec]) -> dict[str, float]:
     """Say how far overlapping tiles differ from one pass over the whole panel, in probability and in decisions."""
-    chain = PrepareChain(tuple(step for step in spec.prepare if step.name != "rotation"), n_bands=len(spec.bands))
+    chain = upright_chain(spec)
     step = int(np.ceil(spec.threshold * 255))
     differences: list[NDArray[np.int64]] = []
     changed = n_pixels = 0

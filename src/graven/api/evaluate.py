@@ -180,7 +180,8 @@ def evaluate(
         for done, files in enumerate(pairs, start=1):
             pair = _read_pair(files)
             counts.append(binary_counts(pair.preds, pair.target, pair.valid))
-            counts_of_truth.append(binary_counts(pair.preds, pair.target, pair.target_valid))
+            if protocol == "pitoti":
+                counts_of_truth.append(binary_counts(pair.preds, pair.target, pair.target_valid))
             scores = score_masks(pair.preds, pair.target, pair.valid, tolerance_px=tolerance_px)
             images.append(EvaluationRow(pair.name, dict(scores), int(pair.valid.sum())))
             if out is not None and len(overlays) < MAX_PICTURES:

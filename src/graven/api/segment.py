@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from graven.api.account import Clock, account
 from graven.api.doctor import versions
 from graven.api.images import crs_name, open_image
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import InputError, UsageError
+from graven.errors import UsageError
 from graven.io.bundle import read_bundle, read_companion
 from graven.io.folders import PARTIAL_MARKER, OutputFolder
 from graven.io.fs import require_free_space, write_text_atomic
@@ -183,8 +182,6 @@ def segment(
     unknown = sorted(set(only) - set(PARTS))
     if unknown or not only:
         raise UsageError(f"only takes any of {', '.join(PARTS)}, got {', '.join(unknown) or 'nothing'}")
-    if min_object is not None and not (math.isfinite(min_object) and min_object >= 0):
-        raise InputError(f"--min-object must be an area of at least 0, got {min_object}")
     clock = Clock()
     bundle = read_bundle(model)
     raster = open_image(image, scale=scale, length=length, roi=roi)

@@ -317,7 +317,6 @@ def _labelled(folder: Path, *, monitor: Monitor) -> _Panels:
     if leaky:
         monitor.say("patches of one panel stand in training and validation; the scores will be too good")
     origin = {"kind": "labelled images", "name": folder.resolve().name, "sha256": digest_of(folder), "leaky": leaky}
-
     items = {"train": sides["train"], "val": sides["val"]}
 
     def read(side: str, chain: PrepareChain) -> Iterator[Source]:

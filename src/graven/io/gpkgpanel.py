@@ -14,7 +14,7 @@ from graven.errors import DataError
 from graven.io.gdalenv import load_rasterio
 from graven.io.georeference import georeference_of
 from graven.io.gpkgtraces import Feature
-from graven.io.ogrenv import load_pyogrio
+from graven.io.ogrenv import check_ogr_path, load_pyogrio
 from graven.io.strictjson import parse_json
 from graven.io.vectorframe import vector_placement
 from graven.types import Georeference, PixelSize
@@ -94,6 +94,8 @@ def opened_gpkg(path: str | os.PathLike[str]) -> Iterator[tuple[list[str], GpkgP
 
     Raises
     ------
+    InputError
+        If the path holds a ``!``.
     DataError
         If the file is none; also for whatever a reader raises inside the block.
     """
@@ -101,8 +103,7 @@ def opened_gpkg(path: str | os.PathLike[str]) -> Iterator[tuple[list[str], GpkgP
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
-    if "!" in str(path):
-        raise DataError(f"{path.name}: '!' in the path means a part of an archive to the reader; rename it")
+    check_ogr_path(path)
     _check_is_geopackage(path)
     try:
         names = [str(entry[0]) for entry in pyogrio.list_layers(path)]

@@ -11,12 +11,30 @@ import sys
 import threading
 from typing import Any
 
+from graven.errors import InputError
 from graven.io.gdalenv import apply_gdal_settings
 
-__all__ = ["load_pyogrio"]
+__all__ = ["check_ogr_path", "load_pyogrio"]
 
 _NOT_IN_PYOGRIO = frozenset({"Rasterlite", "netCDF", "HDF5", "HDF5Image", "BAG"})
 _LOCK = threading.Lock()
+
+
+def check_ogr_path(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that pyogrio takes apart: it reads ``!`` as the way into an archive.
+
+    Parameters
+    ----------
+    path : path
+        Of a GeoPackage to be read.
+
+    Raises
+    ------
+    InputError
+        If there is such a sign in it, also in the name of a folder.
+    """
+    if "!" in os.fspath(path):
+        raise InputError(f"{os.fspath(path)}: a GeoPackage cannot be read below a folder with ! in its name; move it")
 
 
 def load_pyogrio() -> Any:

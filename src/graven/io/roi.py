@@ -13,7 +13,7 @@ from shapely import affinity
 from graven.errors import DataError, InputError, MismatchError
 from graven.io.gate import check_path
 from graven.io.gdalenv import load_rasterio
-from graven.io.ogrenv import load_pyogrio
+from graven.io.ogrenv import check_ogr_path, load_pyogrio
 from graven.io.strictjson import parse_json, read_json
 from graven.types.affine import invert
 
@@ -167,8 +167,7 @@ def _from_geojson(path: Path, raster: Raster) -> BaseGeometry:
 
 def _from_geopackage(path: Path, raster: Raster) -> tuple[BaseGeometry, bool]:
     """Read the polygons of a file, and say whether they are in pixels by now."""
-    if "!" in str(path):
-        raise InputError(f"{path}: a GeoPackage cannot be read below a folder with ! in its name; move it")
+    check_ogr_path(path)
     with path.open("rb") as stream:
         if stream.read(16) != b"SQLite format 3\0":
             raise DataError(f"{path.name}: not a GeoPackage, whatever its name says; save the region again")

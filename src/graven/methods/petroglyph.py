@@ -388,8 +388,8 @@ def _bands(raster: Raster) -> Iterator[Window]:
 
 def _min_area_px(raster: Raster, spec: ModelSpec, min_object: float | None) -> float:
     """Give the smallest figure in pixels; without a scale the model's own pixel size stands in."""
-    if min_object is not None and not min_object >= 0:
-        raise InputError(f"the smallest object must be at least 0, got {min_object}")
+    if min_object is not None and not (math.isfinite(min_object) and min_object >= 0):
+        raise InputError(f"--min-object must be an area of at least 0, got {min_object}")
     if raster.pixel_size is not None:
         asked = spec.min_object_mm2 if min_object is None else min_object
         return asked / raster.pixel_size.area_mm2

@@ -20,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from graven.errors import DefectError, InputError
 from graven.io.fs import write_bytes_atomic
+from graven.io.onnx_check import INPUT_NAME, MAP_NAME, OUTPUT_NAME
 from graven.nets.gate import Gate
 
 if TYPE_CHECKING:
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
     from graven.train.task import Standardised
 
 __all__ = [
-    "INPUT_NAME",
-    "MAP_NAME",
     "OPSET",
-    "OUTPUT_NAME",
     "Export",
     "export_onnx",
     "fold_norms",
@@ -41,7 +39,6 @@ __all__ = [
 
 OPSET = 18
 """ONNX operator set: the lowest in which PyTorch's exporter writes without converting, read by OpenVINO since 2024."""
-INPUT_NAME, OUTPUT_NAME, MAP_NAME = "image", "probability", "activation"
 MIN_HALVED = 64
 MAX_DIFFERENCE = 1e-3
 
@@ -89,10 +86,14 @@ class _Probable(nn.Module):
         return torch.sigmoid(self.model(image))
 
 
-class _Explained(_Probable):
+class _Explained(nn.Module):
     """Pixels in; the probability of the tile and its class activation map out."""
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]  # a second output
+    def __init__(self, model: Standardised) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         gate: Any = self.model.net
         logits, cam = gate.forward_with_cam((image - self.model.mean) / self.model.std)
         return torch.sigmoid(logits), torch.sigmoid(gate.cell_logits(cam))
@@ -195,7 +196,7 @@ def _outputs(model: Standardised, pixels: NDArray[np.float32]) -> tuple[NDArray[
     return tuple(answer.numpy() for answer in (answers if isinstance(answers, tuple) else (answers,)))
 
 
-def _whole(model: Standardised) -> _Probable:
+def _whole(model: Standardised) -> nn.Module:
     return _Explained(model) if isinstance(model.net, Gate) else _Probable(model)
 
 

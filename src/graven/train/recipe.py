@@ -339,6 +339,8 @@ def recipe_hash(recipe: Recipe) -> str:
     """
     content = dataclasses.asdict(recipe)
     del content["name"], content["data"]["loader_threads"]
+    if not recipe.augment_photometric:
+        del content["augment_photometric"]  # runs that began before there was this choice can be resumed
     if recipe.schedule.name in ("constant", "time_decay"):
         for key in ("max_epochs", "max_steps", "max_minutes"):
             del content["run"][key]
