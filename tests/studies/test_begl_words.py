@@ -56,7 +56,8 @@ def test_winner_above_all_seeds_of_the_next() -> None:
     assert f"BEGL leads Balanced CE by {gap:.3f}; its worst seed ({miou(6):.3f}) is above the best seed" in text
     # Nothing is ever found wrongly, so precision is 1 for both: a tie counts.
     assert "BEGL is first of 2 by MIoU and best in 6 of 6 columns" in text
-    assert "every trained network does better" in text
+    assert "every loss does better" in text
+    assert "mark nothing" not in text
     assert "Beside the winner" not in text
 
 
@@ -69,6 +70,11 @@ def test_begl_that_loses_is_said_to_lose() -> None:
     recall = f"recall {np.mean([45, 40]) / 50:.3f} against {np.mean([46, 41]) / 50:.3f}"
     assert f"Beside the winner, Balanced CE, it has precision 1.000 against 1.000, {recall}" in text
     assert "Dice did not do better." in text
+
+
+def test_runs_that_mark_nothing_are_named() -> None:
+    text = " ".join(verdict(results({"dice": [20, 50], "begl": [5, 10], BASELINE: [30]})))
+    assert "These runs mark nothing, and their MIoU is that of an empty mask: Dice, seed 2." in text
 
 
 def test_one_seed_says_nothing_about_certainty() -> None:

@@ -37,17 +37,24 @@ class Summary:
         Key of the loss.
     reduction : {"mean over images", "pooled"}
         Every patch weighs the same, or every pixel.
-    n_seeds, n_images : int
-        Seeds, and patches per seed.
+    seeds : tuple of int
+        In rising order.
+    n_images : int
+        Patches per seed.
     by_seed : dict of str to tuple of float
         Each metric of Table 1 and ``boundary_f1`` (undefined where pooled), seed by seed.
     """
 
     loss: str
     reduction: Reduction
-    n_seeds: int
+    seeds: tuple[int, ...]
     n_images: int
     by_seed: dict[str, tuple[float, ...]]
+
+    @property
+    def n_seeds(self) -> int:
+        """Number of seeds."""
+        return len(self.seeds)
 
     def mean(self, metric: str) -> float:
         """Mean over seeds."""
@@ -90,7 +97,7 @@ def summarise(scores: Sequence[PatchScore], *, reduction: Reduction) -> Summary:
         by_seed[name] = tuple(reduce([score.counts for score in group], SCORES[name]) for group in groups)
     if reduction == "mean over images":
         by_seed["boundary_f1"] = tuple(float(np.mean([s.boundary_f1 for s in group])) for group in groups)
-    return Summary(scores[0].loss, reduction, len(seeds), len(groups[0]), by_seed)
+    return Summary(scores[0].loss, reduction, tuple(seeds), len(groups[0]), by_seed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,12 @@ def verdict(results: Results) -> list[str]:
     baseline = _miou(results, BASELINE)
     beaten = [entry.label for entry in order if _miou(results, entry.key) <= baseline]
     lines.append(
-        f"CLAHE + Otsu, without learning, reaches {baseline:.3f}; "
-        + (f"{', '.join(beaten)} did not do better." if beaten else "every trained network does better.")
+        f"CLAHE + Otsu, without learning, reaches an MIoU of {baseline:.3f}; "
+        + (f"{', '.join(beaten)} did not do better." if beaten else "every loss does better.")
     )
+    blank = [text for entry in order for text in _blank_runs(results, entry)]
+    if blank:
+        lines.append(f"These runs mark nothing, and their MIoU is that of an empty mask: {', '.join(blank)}.")
     variants = [entry for entry in results.contenders if entry.is_variant]
     if variants:
         shown = ", ".join(f"{entry.label} {_spread(results, entry.key)}" for entry in variants)
@@ -97,6 +100,13 @@ def _begl(results: Results, order: Sequence[Contender], place: int) -> str:
         outlines = f"{found.mean('boundary_f1'):.3f} against {winner.mean('boundary_f1'):.3f}"
         text += f" Beside the winner, {order[0].label}, it has {parts[0]}, {parts[1]} and boundary F (2 px) {outlines}."
     return text
+
+
+def _blank_runs(results: Results, entry: Contender) -> list[str]:
+    """Name the runs of a loss that mark no pixel rightly."""
+    found = results.summary(entry.key, reduction="mean over images")
+    values = zip(found.seeds, found.by_seed["f1"], strict=True)
+    return [f"{entry.label}, seed {seed}" for seed, f1 in values if f1 == 0]
 
 
 def _miou(results: Results, key: str) -> float:
