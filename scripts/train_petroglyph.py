@@ -18,6 +18,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,10 +27,14 @@ import torch
 from graven.errors import GravenError
 from graven.io.bundle import Bundle, read_bundle, write_bundle
 from graven.io.fs import write_text_atomic
+from graven.methods.prediction import Tracer
+from graven.methods.screening import coarse_factor, screen_coarse
 from graven.metrics import BinaryCounts, MatchCounts, binary_counts, boundary_counts, total
 from graven.predict.engines import load_engine
-from graven.predict.stream import Gate, predict_raster
+from graven.predict.stream import predict_raster
 from graven.prepare.chain import PrepareChain
+from graven.prepare.frame import working_frame
+from graven.prepare.reduced import reduced_view
 from graven.synthetic.testsets import (
     GENERATOR_VERSION,
     PETROGLYPH_TEST_ORDINARY,
@@ -47,7 +52,7 @@ from graven.train.export import export_onnx
 from graven.train.panels import Panel, PanelStore, ReadPanel, band_statistics, write_store
 from graven.train.recipe import Recipe, read_recipe
 from graven.train.run import build_model, train
-from graven.train.scores import binary_scores, rank_score, recall_threshold
+from graven.train.scores import binary_scores, rank_score
 from graven.types import (
     PETROGLYPH_CLASSES,
     Engine,
@@ -70,10 +75,14 @@ N_CALIBRATION = 24
 SEVERE_EVERY = 4
 RECIPES = {"gate": "petroglyph-gate", "segment": "petroglyph-segment"}
 BUNDLES = {"gate": "petroglyph-gate", "segment": "petroglyph"}
+VERSIONS = {"gate": "2.0", "segment": "1.1"}
 THRESHOLDS = tuple(round(0.3 + 0.025 * i, 3) for i in range(17))
-GATE_STRIDE_PX = 128
-GATE_RECALL, GATE_MARGIN = 0.995, 0.999
+TILE_PX, OVERLAP_PX = 512, 128
+GATE_OVERLAP_PX = 64
+GATE_PIXEL_RECALL = 0.997
 MIN_SHARE = 0.001
+CHECK_PX = 128
+WORKED_SHARE = 0.25
 MIN_OBJECT_MM2 = 60.0
 
 
@@ -87,14 +96,21 @@ def chain_of(recipe: Recipe) -> PrepareChain:
     return PrepareChain(tuple(PrepareStep(step.name, step.options) for step in recipe.prepare), n_bands=3)
 
 
-def grow(spec: PanelSpec, chain: PrepareChain) -> ReadPanel:
-    """Give a function that grows a panel and prepares it."""
+def grow(spec: PanelSpec, chain: PrepareChain, factor: int) -> ReadPanel:
+    """Give a function that grows a panel, reduces it and prepares it; a reduced pixel is worked from a quarter on."""
 
     def read() -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_] | None]:
         panel = spec.make()
-        return chain.view(raster_from_array(panel.image)).read().astype(np.uint8), panel.mask, panel.valid
+        raster = reduced_view(raster_from_array(panel.image, valid=panel.valid), factor)
+        share = panel.mask.reshape(raster.height, factor, raster.width, factor).mean(axis=(1, 3))
+        return chain.view(raster).read().astype(np.uint8), share >= WORKED_SHARE, raster.read_valid(raster.bounds)
 
     return read
+
+
+def reduction(recipe: Recipe) -> int:
+    """Give how many pixels of a generated panel make one of the network's."""
+    return round((recipe.data.pixel_size_mm or TEST_PIXEL_SIZE_MM) / TEST_PIXEL_SIZE_MM)
 
 
 def training_specs(n: int) -> list[PanelSpec]:
@@ -113,8 +129,8 @@ def calibration_specs() -> list[PanelSpec]:
 
 
 def build_cache(cache: Path, recipe: Recipe, *, n_panels: int) -> dict[str, PanelStore]:
-    """Grow and prepare all panels once; what is there already is kept."""
-    chain = chain_of(recipe)
+    """Grow, reduce and prepare all panels once; what is there already is kept."""
+    chain, factor = chain_of(recipe), reduction(recipe)
     parts: dict[str, Iterable[PanelSpec]] = {
         "val": PETROGLYPH_VAL,
         "calibration": calibration_specs(),
@@ -125,11 +141,11 @@ def build_cache(cache: Path, recipe: Recipe, *, n_panels: int) -> dict[str, Pane
         origin = {
             "generator": GENERATOR_VERSION,
             "part": part,
-            "size_px": TEST_SIZE_PX,
-            "pixel_size_mm": TEST_PIXEL_SIZE_MM,
+            "size_px": TEST_SIZE_PX // factor,
+            "pixel_size_mm": TEST_PIXEL_SIZE_MM * factor,
             "prepare": [{"name": step.name, "options": step.options} for step in recipe.prepare],
         }
-        items = [(f"{spec.seed}_{spec.degradation}", str(spec.seed), grow(spec, chain)) for spec in specs]
+        items = [(f"{spec.seed}_{spec.degradation}", str(spec.seed), grow(spec, chain, factor)) for spec in specs]
         stores[part] = write_store(cache / part, items, origin=origin)
         say(f"{part}: {len(stores[part].entries)} panels")
     return stores
@@ -147,7 +163,7 @@ def train_one(role: str, args: argparse.Namespace, stores: dict[str, PanelStore]
     panels, val = stores["train"].open(), stores["val"].open()
     if role == "gate":
         val = (*val, *stores["calibration"].open())
-    mean, std = statistics(args.out, panels)
+    mean, std = statistics(out, panels)
     _, result = train(
         recipe,
         panels,
@@ -164,7 +180,7 @@ def train_one(role: str, args: argparse.Namespace, stores: dict[str, PanelStore]
 
 
 def statistics(out: Path, panels: Iterable[Panel]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of the training panels, computed once."""
+    """Mean and deviation of the training panels, computed once for a run."""
     path = out / "normalisation.json"
     if not path.is_file():
         mean, std = band_statistics(panels)
@@ -177,16 +193,15 @@ def statistics(out: Path, panels: Iterable[Panel]) -> tuple[tuple[float, ...], t
 def load_best(role: str, out: Path) -> tuple[Recipe, Standardised, dict[str, Any]]:
     """Build a network with its best weights."""
     recipe = read_recipe(out / RECIPES[role] / "recipe.yaml")
-    content = json.loads((out / "normalisation.json").read_text(encoding="utf-8"))
+    content = json.loads((out / RECIPES[role] / "normalisation.json").read_text(encoding="utf-8"))
     model = build_model(recipe, mean=content["mean"], std=content["std"])
     tensors, facts = load_tensors(out / RECIPES[role] / "best.safetensors")
     model.load_state_dict(tensors)
     return recipe, model.eval(), facts
 
 
-def calibrate_segment(engine: Engine, recipe: Recipe, stores: dict[str, PanelStore]) -> dict[str, Any]:
+def calibrate_segment(engine: Engine, stores: dict[str, PanelStore]) -> dict[str, Any]:
     """Choose the threshold of best pooled F1 on validation panels, seen whole."""
-    del recipe
     panels = [*stores["val"].open(), *stores["calibration"].open()]
     tiles = [tile for panel in panels for tile in validation_tiles([panel], tile_px=TEST_SIZE_PX)]
     counts: dict[float, list[BinaryCounts]] = {threshold: [] for threshold in THRESHOLDS}
@@ -200,24 +215,31 @@ def calibrate_segment(engine: Engine, recipe: Recipe, stores: dict[str, PanelSto
     return {"threshold": best, "f1_by_threshold": {str(t): v["f1"] for t, v in table.items()}}
 
 
-def calibrate_gate(engine: Engine, recipe: Recipe, stores: dict[str, PanelStore]) -> dict[str, Any]:
-    """Choose the threshold that keeps the wanted share of the tiles with pecking."""
-    panels = [*stores["val"].open(), *stores["calibration"].open()]
-    tiles = validation_tiles(panels, tile_px=recipe.data.validation_tile_px, stride_px=GATE_STRIDE_PX)
-    found = np.array([engine(tile.image[None].astype(np.float32))[0, 0] for tile in tiles])
-    shares = np.array([float(tile.target[tile.valid].mean()) for tile in tiles])
-    positive = shares >= recipe.loss.options["min_share"]
-    # A little below the last tile that must pass, since another processor rounds differently.
-    threshold = GATE_MARGIN * recall_threshold(found, positive, recall=GATE_RECALL)
-    kept = found >= threshold
+def calibrate_gate(engine: Engine, stores: dict[str, PanelStore]) -> dict[str, Any]:
+    """Choose the threshold that keeps the wanted share of the worked pixels, tile by tile as users get them."""
+    grid, factor = TileGrid(TEST_SIZE_PX, TEST_SIZE_PX, TILE_PX, OVERLAP_PX), reduction(read_recipe(RECIPES["gate"]))
+    highest, worked, touched = [], [], []
+    for panel in [*stores["val"].open(), *stores["calibration"].open()]:
+        seen = np.rint(255 * engine(panel.image[None])[0, 0]).astype(np.uint8)
+        for tile_row, tile_col, window in grid.windows():
+            whole, core = (
+                np.s_[part.row // factor : -(-part.row_end // factor), part.col // factor : -(-part.col_end // factor)]
+                for part in (window, grid.core(tile_row, tile_col))
+            )
+            highest.append(int(seen[whole].max()))
+            worked.append(int(panel.target[core].sum()))
+            touched.append(bool(panel.target[whole].any()))
+    scores, pixels, empty = np.array(highest), np.array(worked), ~np.array(touched)
+    kept = {level: float(pixels[scores >= level].sum() / pixels.sum()) for level in range(1, 256)}
+    level = max(level for level, recall in kept.items() if recall >= GATE_PIXEL_RECALL)
     result = {
-        "threshold": threshold,
-        "n_tiles": len(found),
-        "n_positive": int(positive.sum()),
-        "recall": float(kept[positive].mean()),
-        "pixel_recall": float((shares * kept).sum() / shares.sum()),
-        "skipped_share_of_empty": float((~kept[shares == 0]).mean()),
-        "auc": rank_score(found, positive),
+        "threshold": level / 255,
+        "n_tiles": len(scores),
+        "n_empty": int(empty.sum()),
+        "pixel_recall": kept[level],
+        "skipped_share": float((scores < level).mean()),
+        "skipped_share_of_empty": float((scores < level)[empty].mean()),
+        "auc": rank_score(scores / 255, ~empty),
     }
     say(f"gate: {result}")
     return result
@@ -229,17 +251,20 @@ CALIBRATE = {"gate": calibrate_gate, "segment": calibrate_segment}
 def write_model(role: str, out: Path, stores: dict[str, PanelStore]) -> Bundle:
     """Export a network, calibrate what was exported, and write its bundle."""
     recipe, model, facts = load_best(role, out)
-    content = json.loads((out / "normalisation.json").read_text(encoding="utf-8"))
+    content = json.loads((out / RECIPES[role] / "normalisation.json").read_text(encoding="utf-8"))
     panel = stores["val"].open()[0]
-    check = np.stack([panel.image[:, 256:384, 256:384], panel.image[:, 512:640, 384:512]])
+    quarter = panel.image.shape[1] // 4
+    check = np.stack(
+        [panel.image[:, at : at + CHECK_PX, quarter : quarter + CHECK_PX] for at in (quarter, 2 * quarter)]
+    )
     bundles = out / "bundles"
     bundles.mkdir(parents=True, exist_ok=True)
     export = export_onnx(model, bundles / f"{BUNDLES[role]}.onnx", check_input=check)
-    engine = load_engine(export.path, n_threads=torch.get_num_threads())
-    calibration = {"step": facts["step"], **CALIBRATE[role](engine, recipe, stores)}
+    engine = load_engine(export.path)
+    calibration = {"step": facts["step"], **CALIBRATE[role](engine, stores)}
     spec = ModelSpec(
         name=BUNDLES[role],
-        version="1.1",
+        version=VERSIONS[role],
         method="petroglyph",
         role="gate" if role == "gate" else "segment",
         network=recipe.network.name,
@@ -247,8 +272,8 @@ def write_model(role: str, out: Path, stores: dict[str, PanelStore]) -> Bundle:
         classes=PETROGLYPH_CLASSES,
         bands=("red", "green", "blue"),
         pixel_size_mm=recipe.data.pixel_size_mm,
-        tile_px=512,
-        overlap_px=128,
+        tile_px=TILE_PX,
+        overlap_px=GATE_OVERLAP_PX if role == "gate" else OVERLAP_PX,
         normalisation=Normalisation(tuple(content["mean"]), tuple(content["std"])),
         prepare=(PrepareStep("rotation"), *(PrepareStep(step.name, step.options) for step in recipe.prepare)),
         threshold=calibration["threshold"],
@@ -305,18 +330,22 @@ class Memory:
 
 def evaluate(out: Path) -> dict[str, Any]:
     """Measure the bundles on the frozen test sets, through the tiles, engine and blending that users get."""
-    segment, gate = (read_bundle(out / "bundles" / BUNDLES[role]) for role in ("segment", "gate"))
-    engine = load_engine(segment.model_path, n_threads=torch.get_num_threads())
-    screen = Gate(load_engine(gate.model_path, n_threads=torch.get_num_threads()), gate.spec.threshold)
+    segment, gate = (load_tracer(out, role) for role in ("segment", "gate"))
     sets = {
         "ordinary": PETROGLYPH_TEST_ORDINARY,
         "severe": PETROGLYPH_TEST_SEVERE,
         "unseen rock": PETROGLYPH_TEST_UNSEEN_ROCK,
     }
-    results = {name: evaluate_set(segment.spec, engine, screen, specs, name=name) for name, specs in sets.items()}
-    results["ordinary"]["whole_pass"] = compare_with_whole(segment.spec, engine, PETROGLYPH_TEST_ORDINARY)
+    results = {name: evaluate_set(segment, gate, specs, name=name) for name, specs in sets.items()}
+    results["ordinary"]["whole_pass"] = compare_with_whole(segment.spec, segment.engine, PETROGLYPH_TEST_ORDINARY)
     write_text_atomic(out / "test.json", json.dumps(results, indent=1) + "\n")
     return results
+
+
+def load_tracer(out: Path, role: str) -> Tracer:
+    """Load a bundle that was written."""
+    bundle = read_bundle(out / "bundles" / BUNDLES[role])
+    return Tracer(bundle.spec, load_engine(bundle.model_path, sha256=bundle.spec.sha256))
 
 
 def upright_chain(spec: ModelSpec) -> PrepareChain:
@@ -324,28 +353,30 @@ def upright_chain(spec: ModelSpec) -> PrepareChain:
     return PrepareChain(tuple(step for step in spec.prepare if step.name != "rotation"), n_bands=len(spec.bands))
 
 
-def evaluate_set(
-    spec: ModelSpec, engine: Engine, gate: Gate, specs: Sequence[PanelSpec], *, name: str
-) -> dict[str, Any]:
+def evaluate_set(segment: Tracer, gate: Tracer, specs: Sequence[PanelSpec], *, name: str) -> dict[str, Any]:
     """Score one test set, with and without the gate."""
-    chain = upright_chain(spec)
-    step = int(np.ceil(spec.threshold * 255))
+    spec = segment.spec
+    step, factor = int(np.ceil(spec.threshold * 255)), coarse_factor(spec, gate.spec)
     counts: dict[str, list[BinaryCounts]] = {"gated": [], "ungated": []}
     edges: dict[str, list[MatchCounts]] = {"gated": [], "ungated": []}
     tiles = {"positive": 0, "positive_kept": 0, "empty": 0, "empty_skipped": 0}
     for panel_spec in specs:
         panel = panel_spec.make()
         raster = raster_from_array(panel.image, valid=panel.valid)
+        frame = working_frame(raster)
         grid = TileGrid(raster.height, raster.width, tile_px=spec.tile_px, overlap_px=spec.overlap_px)
-        prepared = chain.view(raster)
-        for kind, screen in (("gated", gate), ("ungated", None)):
+        prepared = upright_chain(spec).view(raster)
+        with TemporaryDirectory(prefix="graven-") as folder:
+            screening = screen_coarse(
+                raster, frame, grid, gate.spec, gate.engine, Path(folder), factor=factor, key="", resume=False
+            )
+        for kind, states in (("gated", screening.states), ("ungated", None)):
             sink = Memory()
-            summary = predict_raster(prepared, grid, engine, n_classes=1, sink=sink, gate=screen)
+            predict_raster(prepared, grid, segment.engine, n_classes=1, sink=sink, states=states)
             preds = np.concatenate(sink.parts, axis=1)[0] >= step
             counts[kind].append(binary_counts(preds, panel.mask, panel.valid))
             edges[kind].append(boundary_counts(preds, panel.mask, panel.valid, tolerance_px=2.0))
-            if screen is not None:
-                tally(tiles, grid, "".join(summary.states), panel.mask, panel.valid)
+        tally(tiles, grid, "".join(screening.states), panel.mask, panel.valid)
     found = {
         kind: {**binary_scores(counts[kind]), "boundary_f1_2px": total(edges[kind]).f1} for kind in ("gated", "ungated")
     }
@@ -355,11 +386,13 @@ def evaluate_set(
         "gate": {
             **tiles,
             "recall": tiles["positive_kept"] / max(1, tiles["positive"]),
+            "pixel_recall": sum(c.tp for c in counts["gated"]) / max(1, sum(c.tp for c in counts["ungated"])),
             "skipped_share": tiles["empty_skipped"] / max(1, tiles["empty"]),
         },
     }
     gated, ungated = found["gated"], found["ungated"]
     say(f"{name}: F1 {gated['f1']:.4f}, MIoU {gated['miou']:.4f}; without the gate {ungated['f1']:.4f}")
+    say(f"{name}: gate {result['gate']}")
     return result
 
 
@@ -471,16 +504,16 @@ def main(arguments: list[str] | None = None) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
-        stores = build_cache(args.cache or args.out / "panels", read_recipe(RECIPES["segment"]), n_panels=args.panels)
         if args.evaluate:
             measure(args.out)
             return 0
-        for role in ("gate", "segment"):
-            if args.only in (None, role):
-                train_one(role, args, stores)
-        for role in ("gate", "segment"):
-            if args.only in (None, role):
-                write_model(role, args.out, stores)
+        cache = args.cache or args.out / "panels"
+        roles = [role for role in ("gate", "segment") if args.only in (None, "panels", role)]
+        stores = {role: build_cache(cache / role, read_recipe(RECIPES[role]), n_panels=args.panels) for role in roles}
+        for role in roles if args.only != "panels" else ():
+            train_one(role, args, stores[role])
+        for role in roles if args.only != "panels" else ():
+            write_model(role, args.out, stores[role])
     except GravenError as error:
         say(f"{type(error).__name__}: {error}")
         return error.exit_code

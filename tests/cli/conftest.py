@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,23 @@ class Result:
     def lines(self) -> list[dict[str, object]]:
         """Parse standard output as JSON lines."""
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def canonical() -> Callable[[Path], dict[str, object]]:
+    """Reduce a record to what must be equal between runs: bytes, but content for GeoPackage."""
+
+    def reduce(folder: Path) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for path in sorted(folder.iterdir()):
+            if path.suffix == ".gpkg":
+                with sqlite3.connect(path) as db:
+                    found[path.name] = db.execute("SELECT * FROM regions ORDER BY fid").fetchall()
+            elif path.name != "run.json":
+                found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return found
+
+    return reduce
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import json
 import math
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -28,18 +27,6 @@ from PIL import Image
 HEIGHT, WIDTH, PIXEL_MM = 300, 420, 0.5
 DISC_MM2 = math.pi * 30**2 * PIXEL_MM**2
 FRAME_MM2 = (60 * 80 - 20 * 40) * PIXEL_MM**2
-
-
-def _canonical(folder: Path) -> dict[str, object]:
-    """Reduce a record to what must be equal between runs: bytes, but content for GeoPackage."""
-    found: dict[str, object] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".gpkg":
-            with sqlite3.connect(path) as db:
-                found[path.name] = db.execute("SELECT * FROM regions ORDER BY fid").fetchall()
-        elif path.name != "run.json":
-            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
 
 
 def test_a_panel_becomes_a_whole_record(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
@@ -112,10 +99,12 @@ def test_the_gate_saves_tiles_and_changes_nothing(graven: Callable, panel: Path,
     np.testing.assert_array_equal(*masks)
 
 
-def test_the_same_run_gives_the_same_record(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
+def test_the_same_run_gives_the_same_record(
+    graven: Callable, canonical: Callable, panel: Path, model: Path, tmp_path: Path
+) -> None:
     for name in ("first", "second"):
         assert graven("segment", panel, "-m", model, "-o", name).code == 0
-    assert _canonical(tmp_path / "first") == _canonical(tmp_path / "second")
+    assert canonical(tmp_path / "first") == canonical(tmp_path / "second")
 
 
 def test_a_region_limits_the_work(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
@@ -183,7 +172,7 @@ def test_an_existing_folder_is_not_touched(graven: Callable, panel: Path, model:
 
 
 def test_a_run_interrupted_after_the_report_resumes_to_the_same_bytes(
-    graven: Callable, panel: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    graven: Callable, canonical: Callable, panel: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
@@ -195,7 +184,7 @@ def test_a_run_interrupted_after_the_report_resumes_to_the_same_bytes(
     assert graven("segment", panel, "-m", model, "-o", "cut", "--resume", "--only", "mask,report").code == 0
     assert not list((tmp_path / "cut").glob("*.svg"))  # of the first attempt, which was asked for more
     assert graven("segment", panel, "-m", model, "-o", "whole", "--only", "mask,report").code == 0
-    assert _canonical(tmp_path / "cut") == _canonical(tmp_path / "whole")
+    assert canonical(tmp_path / "cut") == canonical(tmp_path / "whole")
 
 
 def test_rows_of_another_preparation_are_not_continued(
@@ -347,7 +336,7 @@ run(sys.argv[1:])
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_continues_to_the_same_record(
-    graven: Callable, panel: Path, model: Path, tmp_path: Path, sign: signal.Signals
+    graven: Callable, canonical: Callable, panel: Path, model: Path, tmp_path: Path, sign: signal.Signals
 ) -> None:
     command = ["segment", str(panel), "-m", str(model), "-o", "cut"]
     process = subprocess.Popen(
@@ -370,4 +359,4 @@ def test_an_interrupted_run_continues_to_the_same_record(
     assert resumed.code == 0, resumed.err
     assert json.loads((tmp_path / "cut" / "run.json").read_text(encoding="utf-8"))["tiles"]["rows_resumed"] >= 1
     assert graven("segment", panel, "-m", model, "-o", "whole").code == 0
-    assert _canonical(tmp_path / "cut") == _canonical(tmp_path / "whole")
+    assert canonical(tmp_path / "cut") == canonical(tmp_path / "whole")

@@ -35,7 +35,7 @@ def _blend(
         cols = np.arange(grid.n_cols) if rng is None else rng.permutation(grid.n_cols)
         for tile_col in cols:
             if (tile_row, int(tile_col)) in tiles:
-                blender.add(int(tile_col), tiles[tile_row, int(tile_col)])
+                blender.add(int(tile_col), quantise(tiles[tile_row, int(tile_col)]))
         row, finished = blender.finish_row()
         assert row == sum(part.shape[1] for part in rows)
         rows.append(finished)
@@ -147,4 +147,4 @@ def test_a_tile_of_another_shape_is_refused() -> None:
     blender = RowBlender(TileGrid(20, 20, 8, 2), n_classes=2)
     for shape in itertools.chain([(1, 8, 8), (2, 8, 4), (2, 16, 16)]):
         with pytest.raises(DataError, match=r"must answer a tile with shape \(2, 8, 8\)"):
-            blender.add(0, np.zeros(shape, np.float32))
+            blender.add(0, np.zeros(shape, np.uint16))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from graven.errors import InputError
 from graven.nets import Gate, build_net
-from graven.predict.engines import OpenVinoEngine
+from graven.predict.engines import load_engine
 from graven.train.export import OPSET, Export, export_onnx, fold_norms, halve_weights, probabilities
 from graven.train.task import Standardised
 
@@ -64,6 +64,18 @@ def test_openvino_and_torch_agree_at_another_size(case: Case) -> None:
     assert np.abs(compiled(pixels)[0] - probabilities(case.model, pixels)).max() < 5e-3
 
 
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime"])
+def test_the_other_engines_agree_at_another_size(case: Case, engine: str) -> None:
+    pytest.importorskip(engine)
+    pixels = random_pixels(2, 3, 96, 128)
+    expected, expected_map = load_engine(case.export.path, engine="openvino", precision="float32").explain(pixels)
+    found, found_map = load_engine(case.export.path, engine=engine, device="cpu", precision="float32").explain(pixels)
+    assert np.abs(found - expected).max() < 1e-5
+    assert (found_map is None) == (expected_map is None)
+    if found_map is not None and expected_map is not None:
+        assert np.abs(found_map - expected_map).max() < 1e-5
+
+
 def test_the_file_keeps_to_the_contract(case: Case) -> None:
     proto = onnx.load(case.export.path)
     (image,), (output, *rest) = proto.graph.input, proto.graph.output
@@ -81,7 +93,7 @@ def test_the_map_of_a_gate_is_what_its_cells_alone_would_answer(tmp_path: Path) 
     model = make_model("compact_gate", **SMALL["compact_gate"])
     export = export_onnx(model, tmp_path / "model.onnx", check_input=random_pixels(1, 3, 64, 64), half=False)
     pixels = random_pixels(2, 3, 96, 64).astype(np.float32)
-    probs, maps = OpenVinoEngine(export.path).explain(pixels)
+    probs, maps = load_engine(export.path, engine="openvino", precision="float32").explain(pixels)
     assert maps is not None
     assert maps.shape[:2] == (2, 1)
     odds = maps / (1 - maps)

@@ -21,10 +21,10 @@ from graven.errors import InputError, TrainingCollapsed
 from graven.losses import build_loss
 from graven.metrics import BinaryCounts
 from graven.nets import build_net
-from graven.train import precision
+from graven.nets.precision import has_bf16
 from graven.train.curves import CsvLog, EventLog, draw_curves, overlay, sample_sheet, write_png
 from graven.train.dataset import Sample
-from graven.train.precision import has_bf16, resolve_precision
+from graven.train.precision import resolve_precision
 from graven.train.recipe import Named, Recipe, Run
 from graven.train.run import build_model, build_task
 from graven.train.scores import binary_scores, rank_score, recall_threshold
@@ -254,7 +254,7 @@ def test_auto_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"amx_bf16": True}, "bf16"),
         ({"avx512_bf16": 1}, "bf16"),
     ):
-        monkeypatch.setattr(precision.torch.cpu, "get_capabilities", lambda found=found: found)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found)
         assert resolve_precision("auto", cpu) == expected
     assert not has_bf16(torch.device("meta"))
     assert resolve_precision("bf16", cpu) == "bf16"

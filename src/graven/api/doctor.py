@@ -1,4 +1,4 @@
-"""``graven doctor``: versions, memory, write permission, models, and the time of one tile."""
+"""``graven doctor``: versions, memory, write permission, engines, models, and the time of one tile."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from graven._version import __version__
 from graven.api.models import verify
 from graven.errors import GravenError
 from graven.io.bundle import list_bundles, read_bundle
-from graven.predict.engines import load_engine
+from graven.predict.engines import ENGINES, choose_engine, installed_engines, load_engine
 
 __all__ = ["Finding", "doctor", "versions"]
 
 PACKAGES = ("numpy", "scipy", "opencv-python-headless", "rasterio", "shapely", "pyogrio", "ezdxf", "openvino", "onnx")
-OPTIONAL_PACKAGES = ("torch", "lightning", "timm")
+OPTIONAL_PACKAGES = {"torch": "ml", "timm": "ml", "lightning": "train", "onnxruntime": "fast"}
+"""With the extra that brings each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,10 @@ def doctor() -> list[Finding]:
         Finding(name, "sound" if name in found else "wrong", found.get(name, "not installed")) for name in PACKAGES
     ]
     rows += [
-        Finding(name, "sound" if name in found else "absent", found.get(name, "comes with graven[train]"))
-        for name in OPTIONAL_PACKAGES
+        Finding(name, "sound" if name in found else "absent", found.get(name, f"comes with graven[{extra}]"))
+        for name, extra in OPTIONAL_PACKAGES.items()
     ]
+    rows.append(_engines())
     rows.append(_writable(Path.cwd()))
     rows += [_model(name) for name in list_bundles()]
     return rows
@@ -104,13 +106,25 @@ def _writable(folder: Path) -> Finding:
     return Finding("write here", "sound", str(folder))
 
 
-def _model(name: str) -> Finding:
-    """Verify one bundle and time one tile."""
+def _engines() -> Finding:
+    """Say which engines are installed and which one a prediction would take."""
+    there = installed_engines()
+    missing = [name for name in ENGINES if name not in there]
+    listed = f"installed: {', '.join(there) or 'none'}" + (f"; not installed: {', '.join(missing)}" if missing else "")
     try:
-        check = verify(name)[-1]["check"]
+        choice = choose_engine()
+    except GravenError as error:
+        return Finding("engines", "wrong", f"{listed}; {error}")
+    return Finding("engines", "sound", f"{listed}; auto takes {choice.name} ({choice.why})")
+
+
+def _model(name: str) -> Finding:
+    """Verify one bundle with the engine that a prediction would take, and time one tile."""
+    try:
+        check = verify(name, engine="auto")[-1]["check"]
         bundle = read_bundle(name)
         engine = load_engine(bundle.model_path)
-        tile = np.zeros((1, len(bundle.spec.bands), bundle.spec.tile_px, bundle.spec.tile_px), np.float32)
+        tile = np.zeros((1, len(bundle.spec.bands), bundle.spec.tile_px, bundle.spec.tile_px), np.uint8)
         engine(tile)
         start = time.perf_counter()
         engine(tile)
@@ -118,5 +132,7 @@ def _model(name: str) -> Finding:
     except GravenError as error:
         return Finding(f"model {name}", "wrong", str(error))
     return Finding(
-        f"model {name}", "sound", f"{check}; one tile of {bundle.spec.tile_px} px in {seconds * 1000:.0f} ms"
+        f"model {name}",
+        "sound",
+        f"{check}; one tile of {bundle.spec.tile_px} px in {seconds * 1000:.0f} ms, {engine.n_parallel} at a time",
     )

@@ -62,31 +62,41 @@ def show(name: str) -> tuple[str, dict[str, Any]]:
     return bundle.card, parse_json(spec_to_json(bundle.spec), name="model.json")
 
 
-def verify(name: str | None = None) -> list[dict[str, Any]]:
-    """Check hashes, schema, network and stored answer of models.
+def verify(name: str | None = None, *, engine: str = "all", n_panels: int = 0) -> list[dict[str, Any]]:
+    """Check hashes, schema and network of models, and that engines agree with float32.
 
     Parameters
     ----------
     name : str, optional
         Name or path of one bundle; default is all that come with graven.
+    engine : str
+        ``"all"`` that are installed, in every precision that they take on this machine; ``"auto"`` for what a
+        prediction would take; or the name of one.
+    n_panels : int, 0 to 16
+        How many generated validation panels to predict with every engine: F1 must stay within 0.001 of float32.
 
     Returns
     -------
     list of dict
-        ``model`` and ``check``, one row per check that was passed.
+        ``model`` and ``check``, one row per check that was passed; rows about an engine hold its figures as well
+        (`graven.api.verification.compare_engines`).
 
     Raises
     ------
     DataError
         At the first check that fails.
+    UsageError
+        If there is no such model, engine or number of panels.
     """
-    from graven.predict.engines import load_engine
+    from graven.api.verification import compare_engines
 
     names = [name] if name is not None else list(list_bundles())
     rows: list[dict[str, Any]] = []
     for entry in names:
-        result = verify_bundle(read_bundle(entry), load_engine=load_engine)
-        rows.extend({"model": entry, "check": check} for check in result.checks)
+        bundle = read_bundle(entry)
+        found = [{"check": check} for check in verify_bundle(bundle)]
+        found += compare_engines(bundle, engine=engine, n_panels=n_panels)
+        rows.extend({"model": entry, **row} for row in found)
     return rows
 
 

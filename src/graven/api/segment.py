@@ -23,6 +23,7 @@ from graven.io.geotiff import write_mask_cog, write_probability_cog
 from graven.io.scale import measurable_pixel_size
 from graven.methods import petroglyph
 from graven.methods.record import PARTS, Scene, file_hashes, write_run, write_vectors
+from graven.predict.augmented import augmented
 from graven.predict.engines import load_engine
 from graven.prepare.chain import PrepareChain
 from graven.prepare.rotation import MIN_PEAK_RATIO
@@ -45,9 +46,11 @@ if TYPE_CHECKING:
     from graven.methods.petroglyph import PetroglyphPlan, PetroglyphRecord, PetroglyphSettings, Tracer
     from graven.types import Raster
 
-__all__ = ["Segmented", "segment"]
+__all__ = ["WORK", "Segmented", "load_tracers", "segment"]
 
 WORK = ".work"
+"""Folder of an unfinished record that holds what makes it resumable."""
+
 BYTES_PER_PIXEL = 4
 REGION_LETTERS = 160
 REGION_FILES = (".geojson", ".json", ".gpkg")
@@ -124,6 +127,10 @@ def segment(
     only: tuple[str, ...] = PARTS,
     title: str | None = None,
     engine: str = "auto",
+    precision: str = "auto",
+    device: str = "auto",
+    n_parallel: int | None = None,
+    tta: str = "none",
     force_scale: bool = False,
     resume: bool = False,
     overwrite: bool = False,
@@ -154,8 +161,12 @@ def segment(
         Parts to write: ``mask``, ``prob``, ``traces``, ``drawing``, ``measures``, ``report``.
     title : str, optional
         Title of the report; default is the stem of the image.
-    engine : str
-        What runs the networks.
+    engine, precision, device : str
+        What runs the networks, in which numbers and where, as in `graven.predict.engines.load_engine`.
+    n_parallel : int, optional
+        Calls of the network at a time; default is one per core. It changes no byte of the result.
+    tta : {"none", "flips", "scales", "all"}
+        Test-time augmentation: every tile is predicted so many times (`graven.predict.augmented`) and averaged.
     force_scale : bool
         Accept a scale more than four times off the model's.
     resume : bool
@@ -194,13 +205,17 @@ def segment(
         gate=gate,
         rotation=rotation,
         force_scale=force_scale,
+        tta=tta,
     )
     planned = petroglyph.plan(raster, bundle.spec, settings)
     clock.lap("plan")
     target = Path(out) if out is not None else Path(f"{raster.name}-record")
     if dry_run:
         return Segmented(target, raster.name, 0, {}, len(planned.grid), 0, planned.notes, dry_run=True)
-    segmenter, screen = _load(bundle, settings, engine=engine)
+    segmenter, screen = load_tracers(
+        bundle, settings, engine=engine, precision=precision, device=device, n_parallel=n_parallel
+    )
+    monitor.say(f"engine: {segmenter.engine.reason}")
     if tile_px is not None:
         for tracer in (segmenter, screen):
             if tracer is not None:
@@ -232,6 +247,9 @@ def segment(
             "only": only,
             "title": title,
             "engine": engine,
+            "precision": precision,
+            "device": device,
+            "tta": tta,
             "resume": resume,
         }
         write_run(output.path, _account(run, files, asked=asked, clock=clock, only=only))
@@ -288,14 +306,33 @@ class _Run:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _load(bundle: Bundle, settings: PetroglyphSettings, *, engine: str) -> tuple[Tracer, Tracer | None]:
-    """Load the segmenter and, where wanted and there, its gate."""
+def load_tracers(bundle: Bundle, settings: PetroglyphSettings, **choice: Any) -> tuple[Tracer, Tracer | None]:
+    """Load the segmenter and, where wanted and there, its gate.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    settings : PetroglyphSettings
+        Whether the gate takes part, and the test-time augmentation.
+    **choice
+        Engine, precision, device and parallel calls, as in `graven.predict.engines.load_engine`.
+
+    Returns
+    -------
+    segmenter : Tracer
+        The U-Net.
+    gate : Tracer or None
+        None where it takes no part.
+    """
 
     def load(found: Bundle) -> Tracer:
-        return petroglyph.Tracer(found.spec, load_engine(found.model_path, engine=engine, sha256=found.spec.sha256))
+        return petroglyph.Tracer(found.spec, load_engine(found.model_path, sha256=found.spec.sha256, **choice))
 
+    segmenter = load(bundle)
+    segmenter = petroglyph.Tracer(segmenter.spec, augmented(segmenter.engine, settings.tta))
     wants_gate = settings.gate and "gate" in bundle.companions
-    return load(bundle), load(read_companion(bundle, "gate")) if wants_gate else None
+    return segmenter, load(read_companion(bundle, "gate")) if wants_gate else None
 
 
 def _write(folder: Path, run: _Run, only: tuple[str, ...]) -> None:
@@ -337,7 +374,8 @@ def _write(folder: Path, run: _Run, only: tuple[str, ...]) -> None:
 
 def _report(run: _Run, files: tuple[OutputFile, ...]) -> SegmentReport:
     record, raster, spec = run.record, run.raster, run.segmenter.spec
-    planned, size = run.plan, {"height": run.raster.height, "width": run.raster.width}
+    planned, engine = run.plan, run.segmenter.engine
+    size = {"height": raster.height, "width": raster.width}
     rotation = planned.frame.rotation
     needed = (PrepareChain.from_spec(spec).rotation or {}).get("min_peak_ratio", MIN_PEAK_RATIO)
     return SegmentReport(
@@ -366,8 +404,8 @@ def _report(run: _Run, files: tuple[OutputFile, ...]) -> SegmentReport:
             threshold=planned.threshold,
             tile_px=planned.grid.tile_px,
             overlap_px=planned.grid.overlap_px,
-            engine=run.segmenter.engine.name,
-            device="CPU",
+            engine=f"{engine.name} {engine.version}",
+            device=f"{engine.device.upper()}, {engine.precision}",
             versions={name: text for name, text in versions().items() if name != "platform"},
             model_pixel_size_mm=spec.pixel_size_mm,
             prepare=tuple(step.name for step in spec.prepare),
@@ -442,7 +480,7 @@ def _gate_summary(run: _Run, gate: Tracer) -> GateSummary:
 def _account(
     run: _Run, files: dict[str, str], *, asked: dict[str, Any], clock: Clock, only: tuple[str, ...]
 ) -> dict[str, Any]:
-    record, raster = run.record, run.raster
+    record, raster, engine = run.record, run.raster, run.segmenter.engine
     rotation = run.plan.frame.rotation
     models = [
         {"name": model.spec.name, "version": model.spec.version, "role": role, "sha256": model.spec.sha256}
@@ -469,7 +507,7 @@ def _account(
             "valid_sha256": record.valid_sha256,
         },
         models=models,
-        engine={"name": run.segmenter.engine.name, "device": "CPU"},
+        engine={name: getattr(engine, name) for name in ("name", "version", "precision", "device", "reason")},
         tiles={
             "all": record.summary.n_tiles,
             "predicted": record.summary.n_predicted,

@@ -35,12 +35,20 @@ def show(name: Annotated[str, typer.Argument(help="Name or path of a bundle.")],
 @app.command()
 def verify(
     name: Annotated[str | None, typer.Argument(help="Name or path of a bundle; default is all that ship.")] = None,
+    engine: Annotated[
+        str, typer.Option(help="What to compare with float32: all that are installed, auto, or a name.")
+    ] = "all",
+    panels: Annotated[
+        int, typer.Option(help="Also score each engine on this many generated validation panels, at most 16.")
+    ] = 0,
     json: Json = False,
 ) -> None:
-    """Check hashes, schema, network and the stored answer of a model."""
+    """Check hashes, schema and network of a model, and that the engines here answer as it did in float32."""
     from graven.api.models import verify as run
 
-    Console(json_lines=json).table(run(name))
+    rows = run(name, engine=engine, n_panels=panels)
+    shown = ("model", "check")
+    Console(json_lines=json).table(rows if json else [{key: row[key] for key in shown} for row in rows])
 
 
 @app.command()

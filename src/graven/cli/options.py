@@ -9,7 +9,22 @@ import typer
 
 from graven.errors import UsageError
 
-__all__ = ["Config", "Json", "Length", "Model", "Out", "Overwrite", "Quiet", "Roi", "Scale", "names", "split_names"]
+__all__ = [
+    "Config",
+    "Device",
+    "Engine",
+    "Json",
+    "Length",
+    "Model",
+    "Out",
+    "Overwrite",
+    "Precision",
+    "Quiet",
+    "Roi",
+    "Scale",
+    "names",
+    "split_names",
+]
 
 
 def _load_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -56,6 +71,11 @@ Scale = Annotated[str | None, typer.Option("--scale", help="Size of a pixel, for
 Length = Annotated[
     str | None, typer.Option("--length", help='Scale by a known length between two pixels: "x1,y1:x2,y2=1200mm".')
 ]
+Engine = Annotated[str, typer.Option("--engine", help="What runs the networks: auto, openvino, onnxruntime or torch.")]
+Precision = Annotated[
+    str, typer.Option("--precision", help="Numbers of the engine: auto, float32, bfloat16 or float16.")
+]
+Device = Annotated[str, typer.Option("--device", help="Where the engine computes: auto, cpu, cuda or mps.")]
 Roi = Annotated[
     str | None, typer.Option("--roi", help="Limit the work to a polygon: WKT, or a GeoJSON or GeoPackage file.")
 ]

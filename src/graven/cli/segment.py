@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from graven.cli.console import Console
-from graven.cli.options import Config, Json, Length, Model, Out, Overwrite, Quiet, Roi, Scale, names
+from graven.cli.options import (
+    Config,
+    Device,
+    Engine,
+    Json,
+    Length,
+    Model,
+    Out,
+    Overwrite,
+    Precision,
+    Quiet,
+    Roi,
+    Scale,
+    names,
+)
 
 __all__ = ["segment"]
 
@@ -34,7 +48,13 @@ def segment(
     ] = True,
     only: Annotated[str | None, typer.Option(help=f"Any of {','.join(PARTS)}; default all.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the report; default is the file name.")] = None,
-    engine: Annotated[str, typer.Option(help="What runs the network: auto or openvino.")] = "auto",
+    engine: Engine = "auto",
+    precision: Precision = "auto",
+    device: Device = "auto",
+    tta: Annotated[
+        str,
+        typer.Option(help="Predict each tile mirrored (flips, 4 times as long), scaled (scales, 3) or both (all, 12)."),
+    ] = "none",
     force_scale: Annotated[bool, typer.Option(help="Accept a scale more than four times off the model's.")] = False,
     resume: Annotated[bool, typer.Option(help="Continue an interrupted run in <out>.partial/.")] = False,
     overwrite: Overwrite = False,
@@ -72,6 +92,9 @@ def segment(
         only=names(only, PARTS, "--only"),
         title=title,
         engine=engine,
+        precision=precision,
+        device=device,
+        tta=tta,
         force_scale=force_scale,
         resume=resume,
         overwrite=overwrite,

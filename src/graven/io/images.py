@@ -105,6 +105,7 @@ def open_raster(
         dtype=source.dtype,
         read_pixels=turned(source.read_pixels),
         read_valid=turned(source.read_valid),
+        overviews=source.overviews if header.orientation == 1 else {},
         georeference=georeference,
         pixel_size=_settle_scale(header, pixel_size, source.pixel_size, pixel_size_of(georeference)),
         name=Path(path).stem,
@@ -149,6 +150,7 @@ class _WholeSource:
     def __init__(self, header: Header, *, palette: Palette) -> None:
         self._pixels, self._valid = decode_whole(header, palette=palette)
         self.n_bands, self.dtype = self._pixels.shape[0], self._pixels.dtype
+        self.overviews: dict[int, Callable[[Window], NDArray[Any]]] = {}
 
     def read_pixels(self, window: Window) -> NDArray[Any]:
         rows, cols = window.slices()

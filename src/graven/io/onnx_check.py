@@ -15,7 +15,7 @@ INPUT_NAME = "image"
 """Name of the one input: ``(N, C, H, W)``, 0 to 255."""
 
 OUTPUT_NAME = "probability"
-"""Name of the output: ``(N, K, H, W)``, or ``(N, K)`` of a gate."""
+"""Name of the output: ``(N, K, H, W)``, or ``(N, K)`` of a gate that judges whole tiles."""
 
 MAP_NAME = "activation"
 """Name of the second output that a gate may have, its class activation map: ``(N, K, h, w)``, 0 to 1."""
@@ -66,18 +66,19 @@ def check_onnx(content: bytes, spec: ModelSpec) -> str:
     stored = {tensor.name for tensor in tensors}
     inputs = [value for value in model.graph.input if value.name not in stored]
     outputs = list(model.graph.output)
-    n_axes = 2 if spec.role == "gate" else 4
     _check_value(inputs, INPUT_NAME, n_axes=4, channels=len(spec.bands), what="bands", spec=spec)
     if spec.role == "gate" and len(outputs) == 2:
         _check_value(outputs[1:], MAP_NAME, n_axes=4, channels=len(spec.classes), what="classes", spec=spec)
         outputs = outputs[:1]
+    per_tile = spec.role == "gate" and len(outputs) == 1 and len(outputs[0].type.tensor_type.shape.dim) == 2
+    n_axes = 2 if per_tile else 4  # a gate answers per tile, or per pixel where it is coarse
     _check_value(outputs, OUTPUT_NAME, n_axes=n_axes, channels=len(spec.classes), what="classes", spec=spec)
     elem_type = inputs[0].type.tensor_type.elem_type
     if elem_type not in _INPUT_TYPES:
         raise MismatchError(f"the input of {spec.name!r} must be float32 or uint8, got ONNX type {elem_type}")
     return (
         f"model.onnx takes {len(spec.bands)} bands of {_INPUT_TYPES[elem_type]} and gives {len(spec.classes)} "
-        f"probabilities per {'tile' if spec.role == 'gate' else 'pixel'}"
+        f"probabilities per {'tile' if per_tile else 'pixel'}"
     )
 
 

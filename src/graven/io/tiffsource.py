@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -41,6 +42,8 @@ class TiffSource:
         What the file says; None where it says nothing.
     tags : dict of str to str
         Its own tags.
+    overviews : dict of int to callable
+        By whole factor, readers of the reduced copies in the file, as `read_pixels` by windows of reduced pixels.
 
     Raises
     ------
@@ -78,10 +81,15 @@ class TiffSource:
         self.pixel_size = tagged_pixel_size(self.tags, header.path)
         self.n_bands = 3 if self._colors is not None else len(self._bands)
         self.dtype: np.dtype[Any] = np.dtype(np.uint8) if self._colors is not None else header.dtype
+        factors = [] if self._colors is not None else list(dataset.overviews(1))
+        self.overviews = {int(factor): partial(self._read_data, level=i) for i, factor in enumerate(factors)}
 
     def read_pixels(self, window: Window) -> NDArray[Any]:
         """Read data bands of a stored window."""
-        stored = self._read(self._bands, window)
+        return self._read_data(window)
+
+    def _read_data(self, window: Window, *, level: int | None = None) -> NDArray[Any]:
+        stored = self._read(self._bands, window, level=level)
         if self._colors is not None:
             return np.moveaxis(self._colors[stored[0]], -1, 0)
         if self._stretch != 1:
@@ -106,21 +114,23 @@ class TiffSource:
             valid &= self._read([1], window, mask=True)[0] > 0
         return valid
 
-    def _dataset(self) -> Any:
-        """Open the file once per thread, with one driver and without its sidecars."""
-        dataset = getattr(self._local, "dataset", None)
-        if dataset is None:
+    def _dataset(self, level: int | None = None) -> Any:
+        """Open the file, or one of its overviews, once per thread, with one driver and without its sidecars."""
+        opened = self._local.__dict__.setdefault("datasets", {})
+        if level not in opened:
             rasterio = load_rasterio()
+            options = {} if level is None else {"OVERVIEW_LEVEL": level}
             try:
                 with rasterio.Env(**strict_options()), quiet_about_missing_georeference():
-                    dataset = rasterio.open(str(self._header.path), driver="GTiff", GEOREF_SOURCES="INTERNAL")
+                    opened[level] = rasterio.open(
+                        str(self._header.path), driver="GTiff", GEOREF_SOURCES="INTERNAL", **options
+                    )
             except Exception as error:
                 raise _as_ours(error, self._header) from error
-            self._local.dataset = dataset
-        return dataset
+        return opened[level]
 
-    def _read(self, bands: list[int], window: Window, *, mask: bool = False) -> NDArray[Any]:
-        dataset = self._dataset()
+    def _read(self, bands: list[int], window: Window, *, mask: bool = False, level: int | None = None) -> NDArray[Any]:
+        dataset = self._dataset(level)
         rasterio = load_rasterio()
         area = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         try:

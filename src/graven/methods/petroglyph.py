@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,18 +22,15 @@ import numpy as np
 
 from graven._version import __version__
 from graven.errors import DataError, DefectError, InputError, MismatchError, UsageError
-from graven.io.rowstore import RowStore
-from graven.measure.components import find_components, read_runs
+from graven.measure.components import bands, find_components, read_runs
 from graven.measure.figures import trace_figures
 from graven.measure.totals import panel_totals
-from graven.methods.gate_map import MapStore, map_side
-from graven.predict.stream import Gate, PredictSummary, predict_raster
+from graven.methods.prediction import BAND_ROWS, Panel, Tracer, on_input_grid, predict
+from graven.prepare.blocks import shared_blocks
 from graven.prepare.chain import PrepareChain
 from graven.prepare.frame import WorkingFrame, working_frame
 from graven.prepare.rotation import estimate_rotation
-from graven.prepare.views import bring_back
-from graven.types import NODATA, Provenance, Step, TileGrid, Window
-from graven.types.affine import IDENTITY
+from graven.types import NODATA, Provenance, Step, TileGrid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,11 +38,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from graven.types import Engine, Measure, ModelSpec, Raster, Trace
+    from graven.predict.stream import PredictSummary
+    from graven.types import Measure, ModelSpec, Raster, Trace, Window
 
-__all__ = ["PetroglyphPlan", "PetroglyphRecord", "PetroglyphSettings", "Tracer", "plan", "probe_tile", "trace"]
-
-BAND_ROWS = 1024
+__all__ = [
+    "PetroglyphPlan",
+    "PetroglyphRecord",
+    "PetroglyphSettings",
+    "Tracer",
+    "panel",
+    "plan",
+    "probe_tile",
+    "trace",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,8 @@ class PetroglyphSettings:
         Whether the gate and the rotation correction take part.
     force_scale : bool
         Accept a pixel size more than four times off the model's.
+    tta : str
+        Test-time augmentation of the segmenter, a key of `graven.predict.augmented.AUGMENTATIONS`.
     """
 
     tile_px: int | None = None
@@ -74,6 +80,7 @@ class PetroglyphSettings:
     gate: bool = True
     rotation: bool = True
     force_scale: bool = False
+    tta: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +94,15 @@ class PetroglyphPlan:
     frame : WorkingFrame
         Where prediction runs.
     prepared : Raster
-        What the network sees, as a lazy view.
+        What the network sees, as a lazy view that computes each block of pixels once.
     grid : TileGrid
         Tiles over the working frame.
     threshold : float, 0 to 1
         As resolved.
     min_area_px : float
         Smallest figure, in pixels of the input.
+    tta : str
+        Test-time augmentation of the segmenter.
     notes : tuple of str
         What a reader of the record must know.
     """
@@ -104,28 +113,13 @@ class PetroglyphPlan:
     grid: TileGrid
     threshold: float
     min_area_px: float
+    tta: str
     notes: tuple[str, ...]
 
     @property
     def step(self) -> int:
         """Smallest byte of a probability that counts as pecked."""
         return math.ceil(self.threshold * 255 - 1e-9)
-
-
-@dataclass(frozen=True, slots=True)
-class Tracer:
-    """A model that is ready to run.
-
-    Attributes
-    ----------
-    spec : ModelSpec
-        Its description.
-    engine : Engine
-        What runs it.
-    """
-
-    spec: ModelSpec
-    engine: Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +145,7 @@ class PetroglyphRecord:
     valid_sha256 : str
         Hash of which pixels of the input are valid, the region of interest included.
     activation : ndarray of shape (h, w), float32, 0 to 1, or None
-        Class activation map of the gate over the input, where the gate has one.
+        What the gate saw over the input: its class activation map, or its coarse probability.
     """
 
     plan: PetroglyphPlan
@@ -222,10 +216,11 @@ def plan(raster: Raster, spec: ModelSpec, settings: PetroglyphSettings) -> Petro
     return PetroglyphPlan(
         raster=raster,
         frame=frame,
-        prepared=chain.view(frame.raster),
+        prepared=_shared(chain.view(frame.raster), grid),
         grid=grid,
         threshold=threshold,
         min_area_px=_min_area_px(raster, spec, settings.min_object),
+        tta=settings.tta,
         notes=(*chain.notes(raster), *frame.notes),
     )
 
@@ -260,6 +255,34 @@ def _unfit(spec: ModelSpec, tile_px: int) -> UsageError:
     return UsageError(
         f"the network {spec.name!r} cannot take tiles of {tile_px} px; its own are {spec.tile_px} px, choose these "
         "or a multiple of 32"
+    )
+
+
+def panel(
+    planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None, work: Path, *, resume: bool = False
+) -> Panel:
+    """Say what is to be predicted, for `graven.methods.prediction`.
+
+    Parameters
+    ----------
+    planned, segmenter, gate, work, resume
+        As for `trace`.
+
+    Returns
+    -------
+    Panel
+        With the hash of everything on which stored rows depend: input and its valid pixels, frame, models, engines.
+    """
+    valid_sha256 = _valid_sha256(planned.raster)
+    return Panel(
+        raster=planned.raster,
+        frame=planned.frame,
+        prepared=planned.prepared,
+        grid=planned.grid,
+        work=work,
+        valid_sha256=valid_sha256,
+        key=_key(planned, segmenter, gate, valid_sha256),
+        resume=resume,
     )
 
 
@@ -302,10 +325,9 @@ def trace(
         If no pixel is valid or the network answers nonsense.
     """
     raster = planned.raster
-    valid_sha256 = _valid_sha256(raster)
-    key = _key(planned, segmenter, gate, valid_sha256)
-    probs, summary, activation = _predict(planned, segmenter, gate, work, key=key, resume=resume, progress=progress)
-    prob = _on_input_grid(planned, probs, work, key=key, resume=resume)
+    found = panel(planned, segmenter, gate, work, resume=resume)
+    probs, summary, screening = predict(found, segmenter, gate, progress=progress)
+    prob = on_input_grid(found, probs)
     valid_px = sum(int(raster.read_valid(window).sum()) for window in _bands(raster))
     if valid_px == 0:
         raise DataError(f"{raster.name} has no valid pixel; check its alpha or nodata, and --roi")
@@ -329,61 +351,27 @@ def trace(
         pixel_size=raster.pixel_size,
     )
     totals = panel_totals(traces, valid_px=valid_px, pixel_size=raster.pixel_size)
-    provenance = _provenance(planned, segmenter, gate)
     return PetroglyphRecord(
-        planned, prob, read_mask, tuple(traces), totals, summary, provenance, valid_sha256, activation
+        plan=planned,
+        prob=prob,
+        read_mask=read_mask,
+        traces=tuple(traces),
+        totals=totals,
+        summary=summary,
+        provenance=_provenance(planned, segmenter, gate),
+        valid_sha256=found.valid_sha256,
+        activation=None if screening is None else screening.on_input(planned.frame, raster),
     )
 
 
-def _predict(
-    planned: PetroglyphPlan,
-    segmenter: Tracer,
-    gate: Tracer | None,
-    work: Path,
-    *,
-    key: str,
-    resume: bool,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[RowStore, PredictSummary, NDArray[np.float32] | None]:
-    grid = planned.grid
-    working = RowStore(work, height=grid.height, width=grid.width, n_bands=1, key=key, name="working", resume=resume)
-    with working, ExitStack() as opened:
-        screen, maps = None, None
-        if gate is not None:
-            side = map_side(gate.engine, n_bands=len(gate.spec.bands), tile_px=grid.tile_px)
-            if side:
-                maps = MapStore(work, grid, side, key=key, resume=resume)
-                opened.enter_context(maps.rows)
-                maps.check(len(working.states))
-            own = PrepareChain.from_spec(gate.spec)
-            same = own.photometric == PrepareChain.from_spec(segmenter.spec).photometric
-            view = None if same else own.view(planned.frame.raster)
-            screen = Gate(gate.engine, gate.spec.threshold, view, maps)
-        summary = predict_raster(
-            planned.prepared, grid, segmenter.engine, n_classes=1, sink=working, gate=screen, progress=progress
-        )
-    return working, summary, None if maps is None else maps.on_input(planned.frame, planned.raster)
+def _shared(view: Raster, grid: TileGrid) -> Raster:
+    """Keep the prepared blocks of the tile rows that are being read, so that tiles which overlap share them."""
+    n_kept = math.ceil(grid.tile_px / grid.stride_px) * (grid.n_cols + 2)
+    return shared_blocks(view, block_px=grid.stride_px, max_blocks=n_kept)
 
 
-def _on_input_grid(planned: PetroglyphPlan, probs: RowStore, work: Path, *, key: str, resume: bool) -> Raster:
-    """Bring probabilities back to the grid of the input, 0 where it is invalid."""
-    raster = planned.raster
-    found = probs.raster()
-    if planned.frame.matrix != IDENTITY:
-        found = bring_back(found, planned.frame.matrix, raster.height, raster.width)
-    with RowStore(
-        work, height=raster.height, width=raster.width, n_bands=1, key=key, name="grid", resume=resume
-    ) as store:
-        for window in _bands(raster):
-            if window.row >= store.rows_done:
-                known = np.where(raster.read_valid(window), found.read(window), np.uint8(0))
-                store.write_rows(window.row, known, state="")
-    return store.raster()
-
-
-def _bands(raster: Raster) -> Iterator[Window]:
-    for row in range(0, raster.height, BAND_ROWS):
-        yield Window(row, 0, min(BAND_ROWS, raster.height - row), raster.width)
+def _bands(raster: Raster) -> list[Window]:
+    return bands(raster.height, raster.width, BAND_ROWS)
 
 
 def _min_area_px(raster: Raster, spec: ModelSpec, min_object: float | None) -> float:
@@ -411,7 +399,7 @@ def _key(planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None, valid_
 
     def model(tracer: Tracer) -> dict[str, Any]:
         engine = tracer.engine
-        return {"spec": asdict(tracer.spec), "engine": [engine.name, getattr(engine, "version", None)]}
+        return {"spec": asdict(tracer.spec), "engine": [engine.name, engine.version, engine.precision, engine.device]}
 
     facts = {
         "input": planned.raster.source_sha256 or planned.raster.name,
@@ -421,6 +409,7 @@ def _key(planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None, valid_
         "segmenter": model(segmenter),
         "gate": None if gate is None else model(gate),
         "valid": valid_sha256,
+        "tta": planned.tta,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -459,6 +448,7 @@ def _provenance(planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None)
                 "engine": segmenter.engine.name,
                 "tile_px": planned.grid.tile_px,
                 "overlap_px": planned.grid.overlap_px,
+                "tta": planned.tta,
             },
             spec.sha256,
         )

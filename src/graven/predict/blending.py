@@ -177,30 +177,30 @@ class RowBlender:
         """Memory of the band in bytes."""
         return self._sums.nbytes
 
-    def add(self, tile_col: int, probs: NDArray[np.float32]) -> None:
+    def add(self, tile_col: int, levels: NDArray[np.uint16]) -> None:
         """Add the answer of one tile of the current tile row.
 
         Parameters
         ----------
         tile_col : int
             Column of the tile. A tile that is never added counts as probability 0 with its full weight.
-        probs : ndarray of shape (K, tile_px, tile_px), float32, 0 to 1
-            Probabilities; the part beyond the raster is left out.
+        levels : ndarray of shape (K, tile_px, tile_px), uint16, 0 to 65535
+            From `quantise`; the part beyond the raster is left out.
 
         Raises
         ------
         DataError
-            If the shape is another, or values are no probabilities.
+            If the shape is another.
         """
         n_classes, tile_px, width = self._sums.shape
-        if probs.shape != (n_classes, tile_px, tile_px):
+        if levels.shape != (n_classes, tile_px, tile_px) or levels.dtype != np.uint16:
             raise DataError(
-                f"the network must answer a tile with shape {(n_classes, tile_px, tile_px)}, got {probs.shape}; "
-                "verify the model"
+                f"the network must answer a tile with shape {(n_classes, tile_px, tile_px)}, got {levels.shape} "
+                f"of {levels.dtype}; verify the model"
             )
         start = tile_col * self._grid.stride_px
         n_cols = min(tile_px, width - start)
-        values = quantise(probs[:, :, :n_cols]).astype(self._sums.dtype)
+        values = levels[:, :, :n_cols].astype(self._sums.dtype)
         values *= self._weights[:, :n_cols]
         self._sums[:, :, start : start + n_cols] += values
 
@@ -221,13 +221,28 @@ class RowBlender:
         finished = np.empty((self._sums.shape[0], n_rows, grid.width), np.uint8)
         for start in range(0, n_rows, CHUNK_ROWS):
             part = slice(start, min(start + CHUNK_ROWS, n_rows))
-            whole = np.multiply.outer(self._row_sums[row + part.start : row + part.stop], self._col_sums) * np.uint64(
-                LEVELS
-            )
-            scaled = self._sums[:, part].astype(np.uint64) * np.uint64(255)
-            finished[:, part] = (scaled + whole // np.uint64(2)) // whole
+            weights = self._row_sums[row + part.start : row + part.stop]
+            whole = np.multiply.outer(weights, self._col_sums) * np.uint64(LEVELS)
+            finished[:, part] = _rounded_bytes(self._sums[:, part], whole)
         keep = grid.tile_px - grid.stride_px
         self._sums[:, :keep] = self._sums[:, grid.stride_px :].copy()
         self._sums[:, keep:] = 0
         self._tile_row += 1
         return row, finished
+
+
+def _rounded_bytes(sums: NDArray[np.unsignedinteger], whole: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Give ``round(255 * sums / whole)``, halves up.
+
+    Below 2**32 a sum times 255 and half of `whole` have less than 42 bits. A quotient of such numbers lies at least
+    ``1 / whole`` below the next whole number, which a double resolves; so the faster division of doubles, cut off, is
+    exact. Larger sums are divided as integers.
+    """
+    if sums.dtype == np.uint32:
+        divisor = whole.astype(np.float64)
+        quotient = sums * 255.0
+        quotient += np.floor(divisor / 2)
+        quotient /= divisor
+        return quotient.astype(np.uint8)
+    scaled = sums.astype(np.uint64) * np.uint64(255)
+    return ((scaled + whole // np.uint64(2)) // whole).astype(np.uint8)

@@ -1,113 +1,113 @@
-"""What runs a network: one protocol (`graven.types.Engine`), one literal table of engines.
+"""What runs a network: one protocol (`graven.types.Engine`), one literal table of engines, and the choice between them.
 
 Prediction needs no PyTorch. An engine is called with prepared pixels, 0 to 255; standardisation and the final
-activation are inside the graph.
+activation are inside the graph. Each library is imported when its engine is loaded.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
-from typing import TYPE_CHECKING, Any
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from graven.errors import DataError, DefectError, InputError, MissingExtra, OutOfMemory, UsageError
+from graven.errors import DataError, MissingExtra, UsageError
+from graven.predict.engine_onnxruntime import OnnxRuntimeEngine
+from graven.predict.engine_openvino import OpenVinoEngine
+from graven.predict.engine_torch import TorchEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from graven.types import ExplainingEngine
 
-    from graven.types import Engine
+__all__ = ["ENGINES", "Choice", "choose_engine", "installed_engines", "load_engine", "load_variants"]
 
-__all__ = ["ENGINES", "OpenVinoEngine", "load_engine"]
+ENGINES: dict[str, type[OpenVinoEngine | TorchEngine | OnnxRuntimeEngine]] = {
+    "openvino": OpenVinoEngine,
+    "torch": TorchEngine,
+    "onnxruntime": OnnxRuntimeEngine,
+}
+"""Engines by name, which is that of the library as well."""
 
 
-class OpenVinoEngine:
-    """A network in OpenVINO on the CPU, in float32.
-
-    Parameters
-    ----------
-    model_path : Path
-        ``model.onnx``.
-    n_threads : int, optional
-        Threads of one inference; default is OpenVINO's own choice.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An engine and why it was taken.
 
     Attributes
     ----------
     name : str
-        ``"openvino"``.
-    version : str
-        Release of OpenVINO, on which the last bits of an answer depend.
-    reason : str
-        What was chosen and why, for log and report.
+        A key of `ENGINES`.
+    device : str
+        What to hand to it: ``"auto"`` or a device.
+    why : str
+        Half a sentence.
+    """
+
+    name: str
+    device: str
+    why: str
+
+
+def installed_engines() -> tuple[str, ...]:
+    """Give the names of the engines whose library is installed, without importing it, in the order of `ENGINES`."""
+    return tuple(name for name in ENGINES if find_spec(name) is not None)
+
+
+def choose_engine(model_path: Path | None = None, *, device: str = "auto") -> Choice:
+    """Choose an engine: PyTorch on a CUDA device, else OpenVINO, else ONNX Runtime, else PyTorch on the CPU.
+
+    Parameters
+    ----------
+    model_path : Path, optional
+        ``model.onnx``; with it, PyTorch is taken only if it knows all its operators.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to compute, if that matters.
+
+    Returns
+    -------
+    Choice
+        With the reason.
 
     Raises
     ------
     MissingExtra
-        If OpenVINO is not installed.
-    DataError
-        If OpenVINO cannot load the file.
+        If no engine is installed that serves the device.
+
+    Notes
+    -----
+    PyTorch takes seconds to import, so it is asked for a CUDA device only where a driver of one is found.
     """
-
-    name = "openvino"
-
-    def __init__(self, model_path: Path, *, n_threads: int | None = None) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise MissingExtra(
-                "prediction needs OpenVINO, which is not installed; run: pip install openvino"
-            ) from error
-        self.version: str = openvino.__version__
-        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": "1"}
-        if n_threads is not None:
-            options["INFERENCE_NUM_THREADS"] = str(n_threads)
-        try:
-            self._compiled = openvino.Core().compile_model(str(model_path), "CPU", options)
-        except RuntimeError as error:
-            raise DataError(
-                f"OpenVINO cannot load {model_path.name}: {_first_line(error)}; verify the bundle"
-            ) from error
-        if len(self._compiled.inputs) != 1 or len(self._compiled.outputs) not in (1, 2):
-            raise DataError(
-                f"{model_path.name} must have one input and one output, and of a gate perhaps a map; got "
-                f"{len(self._compiled.inputs)} and {len(self._compiled.outputs)}"
-            )
-        self._dtype = np.dtype(self._compiled.inputs[0].get_element_type().to_dtype())
-        self._request = self._compiled.create_infer_request()
-        self.reason = "openvino on the CPU in float32"
-
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Predict a batch; see `graven.types.Engine`."""
-        return self._infer(batch)[0]
-
-    def explain(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Predict a batch with the maps of a gate; see `graven.types.ExplainingEngine`."""
-        answers = self._infer(batch)
-        return answers[0], answers[1] if len(answers) == 2 else None
-
-    def _infer(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        if batch.ndim != 4:
-            raise InputError(f"a network takes a batch of shape (N, C, H, W), got {batch.shape}")
-        pixels = batch if self._dtype == batch.dtype else np.rint(batch).astype(self._dtype)
-        try:
-            answers = self._request.infer([np.ascontiguousarray(pixels)])
-        except RuntimeError as error:
-            text = _first_line(error)
-            if "alloc" in text.lower() or "memory" in text.lower():
-                raise OutOfMemory(f"no memory left for a batch of {batch.shape}; use a smaller --tile") from error
-            raise DefectError(f"OpenVINO failed on a batch of shape {batch.shape}: {text}") from error
-        return [np.array(answers[output], np.float32) for output in self._compiled.outputs]
-
-
-ENGINES = {"openvino": OpenVinoEngine}
-"""Engines by name; ``auto`` takes the first."""
+    there = installed_engines()
+    if device in ("cuda", "mps"):
+        if "torch" not in there:
+            raise MissingExtra(f"the device {device} needs PyTorch, which is not installed; pip install 'graven[ml]'")
+        return Choice("torch", device, f"it alone computes on {device}")
+    against = "the CPU was asked for" if device == "cpu" else _against_cuda(model_path)
+    if against is None:
+        return Choice("torch", "cuda", "it finds a CUDA device")
+    if "openvino" in there:
+        return Choice("openvino", "cpu", against)
+    if "onnxruntime" in there:
+        return Choice("onnxruntime", "cpu", f"{against}, and OpenVINO is not installed")
+    if "torch" in there:
+        return Choice("torch", "cpu", f"{against}, and neither OpenVINO nor ONNX Runtime is installed")
+    raise MissingExtra("prediction needs OpenVINO, which is not installed; run: pip install openvino")
 
 
 def load_engine(
-    model_path: Path, *, engine: str = "auto", sha256: str | None = None, n_threads: int | None = None
-) -> Engine:
+    model_path: Path,
+    *,
+    engine: str = "auto",
+    sha256: str | None = None,
+    n_threads: int | None = None,
+    precision: str = "auto",
+    device: str = "auto",
+    n_parallel: int | None = None,
+) -> ExplainingEngine:
     """Load a network into an engine.
 
     Parameters
@@ -115,21 +115,27 @@ def load_engine(
     model_path : Path
         ``model.onnx`` of a bundle.
     engine : str
-        ``"auto"`` or a name in `ENGINES`. The engine's ``reason`` says what was chosen and why.
+        ``"auto"`` (see `choose_engine`) or a name in `ENGINES`, which is then used or refused, never replaced.
     sha256 : str, optional
         Expected hash of the file, from the bundle's description.
     n_threads : int, optional
         Threads of one inference.
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        What convolutions are computed in; ``auto`` takes the fastest that the device has in hardware.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where.
+    n_parallel : int, optional
+        Calls that compute at once; default is one per usable core for engines that use one thread each, at most 8.
 
     Returns
     -------
-    Engine
-        Ready to be called.
+    ExplainingEngine
+        Ready to be called, from several threads if wanted. Its ``reason`` says what was chosen and why.
 
     Raises
     ------
     UsageError
-        If there is no such engine or file.
+        If there is no such engine, precision, device or file.
     DataError
         If the file has another hash or cannot be loaded.
     MissingExtra
@@ -137,21 +143,85 @@ def load_engine(
     """
     if engine != "auto" and engine not in ENGINES:
         raise UsageError(f"there is no engine {engine!r}; choose from auto, {', '.join(sorted(ENGINES))}")
+    for count in (n_threads, n_parallel):
+        if count is not None and count < 1:
+            raise UsageError(f"an engine needs at least one thread and one call at a time, got {count}")
     if not model_path.is_file():
         raise UsageError(f"there is no network at {model_path}; give the model.onnx of a bundle")
     if sha256 is not None:
-        with model_path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != sha256:
-            raise DataError(
-                f"{model_path.name} has the hash {digest[:12]}, the bundle names {sha256[:12]}; fetch the bundle again"
-            )
-    name = next(iter(ENGINES)) if engine == "auto" else engine
-    loaded = ENGINES[name](model_path, n_threads=n_threads)
-    loaded.reason += " (chosen by auto: it needs no PyTorch)" if engine == "auto" else " (asked for)"
+        _check_hash(model_path, sha256)
+    choice = choose_engine(model_path, device=device) if engine == "auto" else Choice(engine, device, "asked for")
+    loaded = ENGINES[choice.name](
+        model_path, n_threads=n_threads, precision=precision, device=choice.device, n_parallel=n_parallel
+    )
+    loaded.reason += f" ({'chosen by auto: ' if engine == 'auto' else ''}{choice.why})"
     return loaded
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+def load_variants(model_path: Path, name: str) -> list[ExplainingEngine]:
+    """Load a network into an engine in every way that this machine offers.
+
+    Parameters
+    ----------
+    model_path : Path
+        ``model.onnx`` of a bundle.
+    name : str
+        A key of `ENGINES`.
+
+    Returns
+    -------
+    list of ExplainingEngine
+        On each device in float32, and in what ``auto`` takes there where that is another precision.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be loaded.
+    MissingExtra
+        If the engine is not installed.
+    """
+    found: list[ExplainingEngine] = []
+    for device in ENGINES[name].devices():
+        plain, fast = (
+            load_engine(model_path, engine=name, precision=precision, device=device)
+            for precision in ("float32", "auto")
+        )
+        found += [plain] if fast.precision == "float32" else [plain, fast]
+    return found
+
+
+def _check_hash(model_path: Path, sha256: str) -> None:
+    with model_path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != sha256:
+        raise DataError(
+            f"{model_path.name} has the hash {digest[:12]}, the bundle names {sha256[:12]}; fetch the bundle again"
+        )
+
+
+def _against_cuda(model_path: Path | None) -> str | None:
+    """Say what speaks against PyTorch on a CUDA device; None where nothing does."""
+    if not _has_cuda_driver():
+        return "no CUDA device"
+    if "torch" not in installed_engines():
+        return "a CUDA driver is here, but PyTorch is not installed"
+    import torch
+
+    if not torch.cuda.is_available():
+        return "PyTorch finds no CUDA device"
+    if model_path is not None:
+        from graven.nets.onnx_graph import OnnxGraph
+
+        try:
+            OnnxGraph(model_path.read_bytes(), name=model_path.name)
+        except DataError as error:
+            return f"not PyTorch on the CUDA device: {str(error).partition(';')[0]}"
+    return None
+
+
+def _has_cuda_driver() -> bool:
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True

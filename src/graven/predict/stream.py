@@ -1,4 +1,9 @@
-"""Prediction over a raster of any height: tile rows in order, a rolling band of sums, finished rows handed on.
+"""Prediction over a raster of any height: tiles in parallel, a rolling band of sums, finished rows handed on.
+
+Reading, preparing and predicting a tile is one piece of work; as many run at once as the engine takes, and one more, so
+that reading and computing overlap. Their answers are blended in order, and finished rows are stored by a thread of
+their own while the next are predicted. Sums are whole numbers (`graven.predict.blending`), so the bytes depend neither
+on the number of threads nor on where a run began.
 
 Memory depends on the tile and on the width of the raster. Work that is interrupted continues at the first tile row that
 is not complete; the tile rows that overlap it are predicted again, so the bytes are those of an undisturbed run.
@@ -7,25 +12,23 @@ is not complete; the tile rows that overlap it are predicted again, so the bytes
 from __future__ import annotations
 
 import math
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
-from graven.errors import DataError, InputError, Interrupted, MismatchError
-from graven.predict.blending import RowBlender
-from graven.types import ExplainingEngine
+from graven.errors import InputError, Interrupted, MismatchError
+from graven.predict.blending import RowBlender, quantise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from graven.types import Engine, Raster, TileGrid
 
-__all__ = ["Gate", "MapSink", "PredictSummary", "RowSink", "predict_raster"]
+__all__ = ["GATED", "INVALID", "PREDICTED", "PredictSummary", "RowSink", "predict_raster", "rows_of"]
 
 PREDICTED, GATED, INVALID = "p", "g", "i"
 
@@ -46,36 +49,6 @@ class RowSink(Protocol):
     def write_rows(self, row: int, probs: NDArray[np.uint8], *, state: str) -> None:
         """Store rows ``row … row + n - 1`` of shape (K, n, W), durably, before returning."""
         ...
-
-
-class MapSink(Protocol):
-    """Where the class activation maps of a gate go; `graven.methods.gate_map` has one on disk."""
-
-    def write(self, tile_row: int, maps: Sequence[NDArray[np.float32] | None]) -> None:
-        """Store the maps (h, w), 0 to 1, of one tile row; None for tiles that the gate did not see."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A network that says whether a tile is worth predicting.
-
-    Attributes
-    ----------
-    engine : Engine
-        Answers (N, K).
-    threshold : float, 0 to 1
-        A tile is predicted if any class reaches it.
-    view : Raster or None
-        What the gate sees, where its preparation differs; None for the same as the main network.
-    maps : MapSink or None
-        Receives the class activation maps of an `ExplainingEngine`.
-    """
-
-    engine: Engine
-    threshold: float
-    view: Raster | None = None
-    maps: MapSink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +78,39 @@ class PredictSummary:
         return 1 - self.n_predicted / self.n_tiles
 
 
+def rows_of(grid: TileGrid, tile_rows: range) -> range:
+    """Give the rows of the raster that a stretch of tile rows completes; stretches that adjoin give rows that adjoin.
+
+    Parameters
+    ----------
+    grid : TileGrid
+        The tiles.
+    tile_rows : range
+        Not empty, with step 1, inside the grid.
+
+    Returns
+    -------
+    range
+        Rows in pixels.
+
+    Raises
+    ------
+    InputError
+        If `tile_rows` is no such stretch.
+
+    Examples
+    --------
+    >>> from graven.types import TileGrid
+    >>> grid = TileGrid(1000, 600, tile_px=512, overlap_px=128)
+    >>> rows_of(grid, range(0, 2)), rows_of(grid, range(2, 3))
+    (range(0, 768), range(768, 1000))
+    """
+    start, stop = tile_rows.start, tile_rows.stop
+    if tile_rows.step != 1 or not 0 <= start < stop <= grid.n_rows:
+        raise InputError(f"tile rows must be a stretch of 0 to {grid.n_rows}, got {tile_rows}")
+    return range(start * grid.stride_px, grid.height if stop == grid.n_rows else stop * grid.stride_px)
+
+
 def predict_raster(
     prepared: Raster,
     grid: TileGrid,
@@ -112,8 +118,8 @@ def predict_raster(
     *,
     n_classes: int,
     sink: RowSink,
-    gate: Gate | None = None,
-    batch: int = 1,
+    states: Sequence[str] | None = None,
+    tile_rows: range | None = None,
     progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> PredictSummary:
@@ -122,79 +128,92 @@ def predict_raster(
     Parameters
     ----------
     prepared : Raster
-        float32, 0 to 255, as `graven.prepare.chain.PrepareChain.view` gives it.
+        What the network sees, 0 to 255, as `graven.prepare.chain.PrepareChain.view` gives it; read by several threads.
     grid : TileGrid
         Tiles over this raster.
     engine : Engine
-        Answers (N, K, tile, tile).
+        Answers (N, K, tile, tile); called by ``engine.n_parallel`` threads and one more.
     n_classes : int, >= 1
         K.
     sink : RowSink
         Receives uint8 rows, scaled 1/255, in order and without gaps. What it already holds is not computed again.
-    gate : Gate, optional
-        Rejected tiles count as probability 0 with their full weight and are not predicted.
-    batch : int, >= 1
-        Tiles per call, all of one tile row, so that batches do not depend on where a run began.
+    states : sequence of str, optional
+        What a gate decided beforehand, one string per tile row of the grid: tiles of another letter than ``p`` count as
+        probability 0 with their full weight and are neither read nor predicted. Default is to predict all tiles.
+    tile_rows : range, optional
+        Predict only these tile rows; the sink then counts from the first row of `rows_of`. Stretches put one after the
+        other give the bytes of one run.
     progress : callable, optional
         ``progress(tiles_done, n_tiles)``.
     should_stop : callable, optional
-        Asked before every batch.
+        Asked before every tile.
 
     Returns
     -------
     PredictSummary
-        Over the whole raster, what an interrupted run had done included.
+        Over these tile rows, what an interrupted run had done included.
 
     Raises
     ------
     Interrupted
         On Ctrl-C or when `should_stop` says so; all finished tile rows are in the sink.
     MismatchError
-        If the grid is for another size, or the sink holds rows that do not end at a tile row.
+        If grid or states are for another size, or the sink holds rows that do not end at a tile row.
     DataError
         If the network's answers have another shape or are no probabilities.
-
-    Notes
-    -----
-    One window is read and prepared ahead in a thread of its own, which is the only one that reads.
     """
     if (grid.height, grid.width) != (prepared.height, prepared.width):
         raise MismatchError(
             f"the tile grid is for {grid.height} x {grid.width} px, the raster has {prepared.height} x {prepared.width}"
         )
-    if batch < 1:
-        raise InputError(f"a batch needs at least one tile, got {batch}")
-    done = _tile_rows_done(grid, sink)
-    first = max(0, done - math.ceil(grid.overlap_px / grid.stride_px))
+    if states is not None and [len(line) for line in states] != [grid.n_cols] * grid.n_rows:
+        raise MismatchError(f"the gate's decisions are not for a grid of {grid.n_rows} x {grid.n_cols} tiles")
+    span = range(grid.n_rows) if tile_rows is None else tile_rows
+    pixel_rows = rows_of(grid, span)
+    done = _tile_rows_done(grid, span, pixel_rows, sink)
+    wanted = range(span.start + done, span.stop)
+    first = max(0, wanted.start - math.ceil(grid.overlap_px / grid.stride_px)) if wanted else wanted.start
     blender = RowBlender(grid, n_classes=n_classes, first_tile_row=first)
+
+    def answer(tile_row: int, tile_col: int) -> _Answer:
+        if states is not None and states[tile_row][tile_col] != PREDICTED:
+            return _Answer(states[tile_row][tile_col])
+        window = grid.window(tile_row, tile_col)
+        if not prepared.read_valid_padded(window).any():
+            return _Answer(INVALID)
+        return _Answer(PREDICTED, quantise(engine(prepared.read(window)[None])[0]))
+
+    places = ((row, col) for row in range(first, wanted.stop) for col in range(grid.n_cols))
     tell = progress or _nobody
     try:
-        with ThreadPoolExecutor(1, thread_name_prefix="graven-read") as reader:
-            for tile_row in range(first, grid.n_rows) if done < grid.n_rows else ():
-                state = ""
-                maps: list[NDArray[np.float32] | None] = []
-                for tiles in _batches(prepared, gate, grid, tile_row, batch, reader):
+        with ThreadPoolExecutor(1, thread_name_prefix="graven-write") as writer:
+            writing: Future[None] | None = None
+            answers = _in_order(answer, places, n_threads=engine.n_parallel + 1)
+            for tile_row in range(first, wanted.stop):
+                letters = ""
+                for tile_col in range(grid.n_cols):
                     if should_stop is not None and should_stop():
                         raise KeyboardInterrupt
-                    for tile, answer in zip(tiles, _answers(tiles, engine, gate), strict=True):
-                        state += answer.state
-                        maps.append(answer.activation)
-                        if answer.probs is not None:
-                            blender.add(tile.col, answer.probs)
-                    tell(tile_row * grid.n_cols + len(state), len(grid))
+                    found = next(answers)
+                    letters += found.state
+                    if found.levels is not None:
+                        blender.add(tile_col, found.levels)
+                    tell((tile_row - span.start) * grid.n_cols + len(letters), len(span) * grid.n_cols)
                 row, rows = blender.finish_row()
-                if gate is not None and gate.maps is not None:
-                    gate.maps.write(tile_row, maps)
-                if tile_row >= done:
-                    sink.write_rows(row, rows, state=state)
+                if writing is not None:
+                    writing.result()
+                if tile_row >= wanted.start:
+                    writing = writer.submit(sink.write_rows, row - pixel_rows.start, rows, state=letters)
+            if writing is not None:
+                writing.result()
     except KeyboardInterrupt as error:
         finished = len(sink.states)
         raise Interrupted(
-            f"stopped after {finished} of {grid.n_rows} tile rows; give the same command with --resume to continue"
+            f"stopped after {finished} of {len(span)} tile rows; give the same command with --resume to continue"
         ) from error
     counts = Counter("".join(sink.states))
     return PredictSummary(
-        n_tiles=len(grid),
+        n_tiles=len(span) * grid.n_cols,
         n_predicted=counts[PREDICTED],
         n_gated=counts[GATED],
         n_invalid=counts[INVALID],
@@ -204,86 +223,37 @@ def predict_raster(
 
 
 @dataclass(frozen=True, slots=True)
-class _Tile:
-    """A tile that was read; without pixels where none is valid."""
-
-    col: int
-    pixels: NDArray[np.float32] | None
-    gate_pixels: NDArray[np.float32] | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Answer:
-    """What became of a tile; `probs` only where the network saw it, `activation` only where a gate showed its map."""
+    """What became of a tile; `levels` only where the network saw it."""
 
     state: str
-    probs: NDArray[np.float32] | None = None
-    activation: NDArray[np.float32] | None = None
+    levels: NDArray[np.uint16] | None = None
 
 
-def _batches(
-    prepared: Raster, gate: Gate | None, grid: TileGrid, tile_row: int, batch: int, reader: ThreadPoolExecutor
-) -> Iterator[list[_Tile]]:
-    """Yield the tiles of one row, `batch` at a time, reading one tile ahead."""
-
-    def read(tile_col: int) -> _Tile:
-        window = grid.window(tile_row, tile_col)
-        if not prepared.read_valid_padded(window).any():
-            return _Tile(tile_col, None, None)
-        pixels = np.asarray(prepared.read(window), np.float32)
-        if gate is None:
-            return _Tile(tile_col, pixels, None)
-        own = pixels if gate.view is None else np.asarray(gate.view.read(window), np.float32)
-        return _Tile(tile_col, pixels, own)
-
-    tiles: list[_Tile] = []
-    ahead = reader.submit(read, 0)
-    for tile_col in range(grid.n_cols):
-        tiles.append(ahead.result())
-        if tile_col + 1 < grid.n_cols:
-            ahead = reader.submit(read, tile_col + 1)
-        if len(tiles) == batch or tile_col + 1 == grid.n_cols:
-            yield tiles
-            tiles = []
+def _in_order(
+    work: Callable[[int, int], _Answer], places: Iterator[tuple[int, int]], *, n_threads: int
+) -> Iterator[_Answer]:
+    """Do the work at all places with several threads, and yield the answers in the order of the places."""
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="graven-tile") as pool:
+        ahead: deque[Future[_Answer]] = deque()
+        try:
+            for place in places:
+                ahead.append(pool.submit(work, *place))
+                if len(ahead) == 2 * n_threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
 
 
-def _answers(tiles: list[_Tile], engine: Engine, gate: Gate | None) -> list[_Answer]:
-    """Ask the gate about the tiles that have pixels, and the network about those that pass."""
-    answers = [_Answer(INVALID) if tile.pixels is None else _Answer(GATED) for tile in tiles]
-    wanted = [(index, tile.pixels) for index, tile in enumerate(tiles) if tile.pixels is not None]
-    if wanted and gate is not None:
-        scores, maps = _screen(np.stack([tile.gate_pixels for tile in tiles if tile.gate_pixels is not None]), gate)
-        for (index, _), activation in zip(wanted, maps, strict=True):
-            answers[index] = _Answer(GATED, activation=activation)
-        wanted = [item for item, score in zip(wanted, scores, strict=True) if score.max() >= gate.threshold]
-    if wanted:
-        found = engine(np.stack([pixels for _, pixels in wanted]))
-        if len(found) != len(wanted):
-            raise DataError(f"the network answered {len(found)} tiles of {len(wanted)}; verify the model")
-        for (index, _), probs in zip(wanted, found, strict=True):
-            answers[index] = _Answer(PREDICTED, probs, answers[index].activation)
-    return answers
-
-
-def _screen(batch: NDArray[np.float32], gate: Gate) -> tuple[NDArray[np.float32], Sequence[NDArray[np.float32] | None]]:
-    """Ask the gate; its maps only where they are wanted."""
-    if gate.maps is not None and isinstance(gate.engine, ExplainingEngine):
-        scores, maps = gate.engine.explain(batch)
-    else:
-        scores, maps = gate.engine(batch), None
-    if scores.ndim != 2 or len(scores) != len(batch) or not np.isfinite(scores).all():
-        raise DataError(
-            f"a gate must answer {len(batch)} tiles with finite (N, K), got {scores.shape}; verify the model"
-        )
-    return scores, [None] * len(batch) if maps is None else [cells.max(axis=0) for cells in maps]
-
-
-def _tile_rows_done(grid: TileGrid, sink: RowSink) -> int:
+def _tile_rows_done(grid: TileGrid, span: range, pixel_rows: range, sink: RowSink) -> int:
     done = len(sink.states)
-    rows = grid.height if done >= grid.n_rows else done * grid.stride_px
-    if done > grid.n_rows or sink.rows_done != rows:
+    expected = 0 if done == 0 else len(pixel_rows) if done >= len(span) else done * grid.stride_px
+    if done > len(span) or sink.rows_done != expected:
         raise MismatchError(
-            f"the stored work ends at row {sink.rows_done} after {done} tile rows, the grid expects row {rows}; "
+            f"the stored work ends at row {sink.rows_done} after {done} tile rows, the grid expects row {expected}; "
             "start again without --resume"
         )
     return done

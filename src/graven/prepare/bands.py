@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.types import Raster, Window
+    from graven.types.raster import ReadPixels
 
 __all__ = ["bands_view", "to_bytes"]
 
@@ -78,9 +79,12 @@ def bands_view(raster: Raster, *, n_bands: int = 3) -> tuple[Raster, str | None]
     if found != n_bands and found != 1 and found < n_bands:
         raise DataError(f"the model expects {n_bands} bands, the image has {found}; give an image with {n_bands} or 1")
 
-    def read_pixels(window: Window) -> NDArray[Any]:
-        pixels = to_bytes(raster.read_pixels(window)[:n_bands])
-        return np.repeat(pixels, n_bands, axis=0) if found == 1 and n_bands > 1 else pixels
+    def converted(read: ReadPixels) -> ReadPixels:
+        def read_pixels(window: Window) -> NDArray[Any]:
+            pixels = to_bytes(read(window)[:n_bands])
+            return np.repeat(pixels, n_bands, axis=0) if found == 1 and n_bands > 1 else pixels
+
+        return read_pixels
 
     notes = []
     if found == 1 and n_bands > 1:
@@ -89,5 +93,11 @@ def bands_view(raster: Raster, *, n_bands: int = 3) -> tuple[Raster, str | None]
         notes.append(f"the first {n_bands} of {found} bands were used")
     if raster.dtype != np.uint8:
         notes.append("16-bit values were divided by 257")
-    view = replace(raster, n_bands=n_bands, dtype=np.dtype(np.uint8), read_pixels=read_pixels)
+    view = replace(
+        raster,
+        n_bands=n_bands,
+        dtype=np.dtype(np.uint8),
+        read_pixels=converted(raster.read_pixels),
+        overviews={factor: converted(read) for factor, read in raster.overviews.items()},
+    )
     return view, "; ".join(notes) or None

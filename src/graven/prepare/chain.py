@@ -7,7 +7,7 @@ in the order of the bundle, into one lazy view.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,8 +122,8 @@ class PrepareChain:
         Returns
         -------
         Raster
-            ``(n_bands, H, W)`` float32, 0 to 255, not yet standardised. Every window equals the whole result; windows
-            beyond the border are mirrors of the prepared image.
+            ``(n_bands, H, W)`` uint8, not yet standardised. Every window equals the whole result; windows beyond the
+            border are mirrors of the prepared image.
 
         Raises
         ------
@@ -134,12 +134,7 @@ class PrepareChain:
         for step in self.photometric:
             build, _ = PHOTOMETRIC_STEPS[step.name]
             prepared = build(prepared, **step.options)
-        read_bytes = prepared.read_pixels
-
-        def read_pixels(window: Window) -> NDArray[Any]:
-            return read_bytes(window).astype(np.float32)
-
-        return replace(prepared, dtype=np.dtype(np.float32), read_pixels=read_pixels)
+        return prepared
 
     def window(self, raster: Raster, window: Window) -> NDArray[np.float32]:
         """Prepare one window.

@@ -112,11 +112,12 @@ def clahe_window(
     rows, cols = window.relative_to(cells).slices()
     if pixels.shape[0] == 1:
         return np.asarray(kernel.apply(np.ascontiguousarray(pixels[0])), np.uint8)[None, rows, cols]
-    lab = cv2.cvtColor(np.ascontiguousarray(np.moveaxis(pixels, 0, -1)), cv2.COLOR_RGB2LAB)
-    lightness = kernel.apply(np.ascontiguousarray(lab[..., 0]))
+    # OpenCV's merge and split are several times as fast as NumPy's move of an axis.
+    lab = cv2.cvtColor(cv2.merge([np.ascontiguousarray(band) for band in pixels]), cv2.COLOR_RGB2LAB)
+    lightness = kernel.apply(cv2.extractChannel(lab, 0))
     lab = np.ascontiguousarray(lab[rows, cols])
-    lab[..., 0] = lightness[rows, cols]
-    return np.ascontiguousarray(np.moveaxis(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), -1, 0))
+    cv2.insertChannel(np.ascontiguousarray(lightness[rows, cols]), lab, 0)
+    return np.stack(cv2.split(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)))
 
 
 def clahe_view(raster: Raster, *, clip_limit: float = 2.0, cell_px: int = 64) -> Raster:
@@ -150,7 +151,7 @@ def clahe_view(raster: Raster, *, clip_limit: float = 2.0, cell_px: int = 64) ->
             raster.read, window, height=raster.height, width=raster.width, clip_limit=clip_limit, cell_px=cell_px
         )
 
-    return replace(raster, read_pixels=read_pixels)
+    return replace(raster, read_pixels=read_pixels, overviews={})
 
 
 def _check_options(*, clip_limit: float, cell_px: int) -> None:

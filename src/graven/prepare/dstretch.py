@@ -204,7 +204,7 @@ def dstretch_view(raster: Raster, statistics: DStretchStatistics, *, strength: f
         components = space.forward(raster.read_pixels(window).astype(np.float64))
         return np.rint(np.clip(space.backward(_mix(matrix, components, offset)), 0, 255)).astype(np.uint8)
 
-    return replace(raster, read_pixels=read_pixels)
+    return replace(raster, read_pixels=read_pixels, overviews={})
 
 
 def _stretch_matrix(covariance: NDArray[np.float64], space: ColourSpace, strength: float) -> NDArray[np.float64]:

@@ -76,4 +76,4 @@ def reversal_view(raster: Raster) -> Raster:
     def read_pixels(window: Window) -> NDArray[Any]:
         return reversal(raster.read_pixels(window))
 
-    return replace(raster, read_pixels=read_pixels)
+    return replace(raster, read_pixels=read_pixels, overviews={})

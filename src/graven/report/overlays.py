@@ -55,14 +55,14 @@ def outline_overlay(
 
 
 def cam_overlay(photo: NDArray[np.uint8], activation: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Lay the class activation map of the gate over a grey photograph.
+    """Lay what the gate saw over a grey photograph.
 
     Parameters
     ----------
     photo : ndarray of shape (H, W, 3), uint8
         The photograph.
     activation : ndarray of shape (h, w), float, 0 to 1
-        Where the gate looked; enlarged bilinearly to the photograph.
+        Its coarse probability or class activation map; enlarged bilinearly to the photograph.
 
     Returns
     -------

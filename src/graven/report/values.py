@@ -122,7 +122,7 @@ class GateSummary:
     skipped : ndarray of shape (n_rows, n_cols), bool, or None
         Per tile of `grid`.
     activation : ndarray of shape (h, w), float, 0 to 1, or None
-        Class activation map over the whole panel.
+        What the gate saw over the whole panel: its coarse probability, or its class activation map.
     """
 
     n_tiles: int

@@ -101,22 +101,43 @@ class ModelSpec:
 
 
 class Engine(Protocol):
-    """What runs a network: called with prepared pixels, answers with probabilities."""
+    """What runs a network: called with prepared pixels, answers with probabilities.
+
+    Attributes
+    ----------
+    name : {"openvino", "torch", "onnxruntime"}
+        The library.
+    version : str
+        Its release, on which the last bits of an answer depend.
+    precision : {"float32", "bfloat16", "float16"}
+        What the convolutions are computed in; answers are float32 always.
+    device : {"cpu", "cuda", "mps"}
+        Where.
+    n_parallel : int, >= 1
+        Calls worth making at the same time, each from a thread of its own.
+    reason : str
+        What was chosen and why, in one line for log and report.
+    """
 
     name: str
+    version: str
+    precision: str
+    device: str
+    n_parallel: int
+    reason: str
 
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Predict a batch.
+    def __call__(self, batch: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict a batch; several threads may call at once.
 
         Parameters
         ----------
-        batch : ndarray of shape (N, C, H, W), float32, 0 to 255
-            Prepared pixels, not yet standardised (the graph does that).
+        batch : ndarray of shape (N, C, H, W), uint8, or float32 of 0 to 255
+            Prepared pixels, not yet standardised (the graph does that); float32 is rounded to whole numbers.
 
         Returns
         -------
         ndarray of shape (N, K, H, W) or (N, K), float32, 0 to 1
-            Probabilities per class and pixel, or per class for a gate.
+            Probabilities per class and pixel, or per class for a gate. The caller owns the memory.
         """
         ...
 
@@ -125,12 +146,14 @@ class Engine(Protocol):
 class ExplainingEngine(Engine, Protocol):
     """An engine that also shows where a gate looked, if its network tells."""
 
-    def explain(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def explain(
+        self, batch: NDArray[np.uint8] | NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Predict a batch, with the class activation map of each tile.
 
         Parameters
         ----------
-        batch : ndarray of shape (N, C, H, W), float32, 0 to 255
+        batch : ndarray of shape (N, C, H, W), uint8, or float32 of 0 to 255
             Prepared pixels.
 
         Returns

@@ -6,8 +6,8 @@ Nothing here opens a file. `graven.io` builds a `Raster` around a decoder; `grav
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -131,6 +131,9 @@ class Raster:
         None for a plain image.
     pixel_size : PixelSize or None
         None while no scale is known; a millimetre is then never printed.
+    overviews : mapping of int to callable
+        By whole factor, readers of reduced copies that the file holds: ``read(window) -> (C, h, w)`` in reduced pixels,
+        of which there are ``ceil(size / factor)``. A view that changes the pixels changes these as well or drops them.
     name : str
         Stem for output names, for example ``panel``.
     source_sha256 : str or None
@@ -149,6 +152,7 @@ class Raster:
     read_valid: ReadValid
     georeference: Georeference | None = None
     pixel_size: PixelSize | None = None
+    overviews: Mapping[int, ReadPixels] = field(default_factory=dict)
     name: str = "image"
     source_sha256: str | None = None
 

@@ -1,0 +1,174 @@
+"""The proof that every engine of this machine answers as the network did in float32 when its bundle was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graven.errors import DataError, InputError, MismatchError
+from graven.io.bundle import read_check
+from graven.metrics import BinaryCounts, binary_counts, f1
+from graven.predict.agreement import MAX_F1_CHANGE, Comparison, check_agreement
+from graven.predict.engines import installed_engines, load_engine, load_variants
+from graven.prepare.chain import PrepareChain
+from graven.prepare.reduced import reduced_view
+from graven.synthetic.testsets import PETROGLYPH_VAL, TEST_PIXEL_SIZE_MM, make_panels
+from graven.types import TileGrid, raster_from_array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from graven.io.bundle import Bundle
+    from graven.synthetic.petroglyph import PetroglyphPanel
+    from graven.types import Engine, ModelSpec
+
+__all__ = ["compare_engines"]
+
+
+def compare_engines(bundle: Bundle, *, engine: str, n_panels: int) -> list[dict[str, Any]]:
+    """Compare engines with the stored answer of a bundle, and on generated panels among themselves.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        From `graven.io.bundle.read_bundle`.
+    engine : str
+        ``"all"`` that are installed, in every precision that they take here; ``"auto"``; or the name of one.
+    n_panels : int, 0 to 16
+        How many of the frozen validation panels to predict with every engine.
+
+    Returns
+    -------
+    list of dict
+        ``check``, a sentence; where an engine was compared also ``engine``, ``precision``, ``device``,
+        ``mean_difference``, ``p999_difference``, ``flipped_share``, and on panels ``f1`` and ``f1_change``.
+
+    Raises
+    ------
+    DataError
+        If an engine is beyond the bounds of `graven.predict.agreement`, or one that was named cannot run the network.
+    InputError
+        If there are not so many panels, or the model is not for petroglyphs.
+    """
+    _check_panels(bundle.spec, n_panels)
+    engines, rows = _load(bundle, engine)
+    stored = read_check(bundle)
+    if stored is None:
+        rows.append({"check": "no input is stored with it, so no answer was compared"})
+    else:
+        rows += [_compare_stored(bundle.spec, entry, *stored) for entry in engines]
+    if n_panels:
+        rows += _compare_panels(bundle, engines, n_panels)
+    return rows
+
+
+def _check_panels(spec: ModelSpec, n_panels: int) -> None:
+    if not 0 <= n_panels <= len(PETROGLYPH_VAL):
+        raise InputError(f"there are {len(PETROGLYPH_VAL)} validation panels; --panels takes 0 to that, got {n_panels}")
+    if n_panels and (spec.method != "petroglyph" or len(spec.classes) != 1):
+        raise InputError(f"--panels are petroglyphs of one class; the model {spec.name!r} is for {spec.method}")
+
+
+def _load(bundle: Bundle, engine: str) -> tuple[list[Engine], list[dict[str, Any]]]:
+    """Load what is to be compared; an engine that nobody named may decline, with a row that says why."""
+    if engine == "auto":
+        return [load_engine(bundle.model_path)], []
+    if engine != "all":
+        load_engine(bundle.model_path, engine=engine)  # says what is wrong with the name
+        return [*load_variants(bundle.model_path, engine)], []
+    loaded: list[Engine] = []
+    rows: list[dict[str, Any]] = []
+    for name in installed_engines():
+        try:
+            loaded += load_variants(bundle.model_path, name)
+        except DataError as error:
+            if name != "torch":
+                raise
+            rows.append({"engine": name, "check": f"not run in torch: {error}"})
+    return loaded, rows
+
+
+def _compare_stored(
+    spec: ModelSpec, engine: Engine, stored: NDArray[Any], expected: NDArray[np.float32]
+) -> dict[str, Any]:
+    comparison = Comparison(spec.threshold)
+    comparison.add(engine(stored), expected)
+    found = comparison.result()
+    check_agreement(found, engine.precision, what=_title(engine))
+    return {**_facts(engine, comparison), "check": f"{_title(engine)} gives the stored answer: {found}"}
+
+
+def _compare_panels(bundle: Bundle, engines: list[Engine], n_panels: int) -> list[dict[str, Any]]:
+    """Predict generated panels tile by tile with every engine, and compare scores with those in float32."""
+    spec = bundle.spec
+    plain = next((entry for entry in engines if entry.precision == "float32"), None)
+    reference = plain or load_engine(bundle.model_path, engine=engines[0].name, precision="float32")
+    comparisons = [Comparison(spec.threshold) for _ in engines]
+    counts = [BinaryCounts(0, 0, 0, 0) for _ in engines]
+    expected_counts = BinaryCounts(0, 0, 0, 0)
+    for panel in make_panels(PETROGLYPH_VAL[:n_panels]):
+        for pixels, mask, valid in _tiles(panel, spec):
+            expected = reference(pixels)[0, 0]
+            truth, known = _reduce(mask, expected.shape), _reduce(valid, expected.shape)
+            expected_counts += binary_counts(expected >= spec.threshold, truth, known)
+            for index, engine in enumerate(engines):
+                found = expected if engine is reference else engine(pixels)[0, 0]
+                comparisons[index].add(found[known], expected[known])
+                counts[index] += binary_counts(found >= spec.threshold, truth, known)
+    rows = []
+    for engine, comparison, own in zip(engines, comparisons, counts, strict=True):
+        score, change = f1(own), f1(own) - f1(expected_counts)
+        check_agreement(comparison.result(), engine.precision, what=f"{_title(engine)} on {n_panels} panels")
+        if not abs(change) <= MAX_F1_CHANGE:
+            raise MismatchError(
+                f"{_title(engine)} changes F1 on {n_panels} panels by {change:+.4f} against float32, allowed is "
+                f"{MAX_F1_CHANGE}; predict with --precision float32"
+            )
+        text = f"{_title(engine)} on {n_panels} generated panels: F1 {score:.4f}, {change:+.5f} against float32"
+        facts = {**_facts(engine, comparison), "f1": score, "f1_change": change}
+        rows.append({**facts, "check": f"{text}; {comparison.result()}"})
+    return rows
+
+
+def _tiles(
+    panel: PetroglyphPanel, spec: ModelSpec
+) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Yield batches of one tile with their truth, at the model's pixel size and prepared as it asks."""
+    factor = max(1, round((spec.pixel_size_mm or TEST_PIXEL_SIZE_MM) / TEST_PIXEL_SIZE_MM))
+    view = reduced_view(raster_from_array(panel.image, valid=panel.valid), factor)
+    prepared = PrepareChain.from_spec(spec).view(view)
+    truth = _reduce(panel.mask, (view.height, view.width))
+    grid = TileGrid(view.height, view.width, tile_px=min(spec.tile_px, view.height, view.width), overlap_px=0)
+    for row in range(grid.n_rows):
+        for col in range(grid.n_cols):
+            window = grid.window(row, col)
+            mask = np.zeros((window.height, window.width), bool)
+            inside = window.intersection(view.bounds)
+            mask[inside.relative_to(window).slices()] = truth[inside.slices()]
+            yield prepared.read(window)[None], mask, view.read_valid_padded(window)
+
+
+def _reduce(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Say of each cell of a coarser grid if any pixel is set; a gate that answers per tile has one cell."""
+    rows, cols = shape if len(shape) == 2 else (1, 1)
+    blocks = mask.reshape(rows, mask.shape[0] // rows, cols, mask.shape[1] // cols)
+    return blocks.any(axis=(1, 3)).reshape(shape)
+
+
+def _title(engine: Engine) -> str:
+    return f"{engine.name} in {engine.precision} ({engine.device})"
+
+
+def _facts(engine: Engine, comparison: Comparison) -> dict[str, Any]:
+    found = comparison.result()
+    return {
+        "engine": engine.name,
+        "precision": engine.precision,
+        "device": engine.device,
+        "mean_difference": found.mean,
+        "p999_difference": found.p999,
+        "flipped_share": found.flipped_share,
+    }

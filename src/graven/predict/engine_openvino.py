@@ -1,0 +1,120 @@
+"""The engine of the base install: OpenVINO on the CPU, in bfloat16 where the processor multiplies it."""
+
+from __future__ import annotations
+
+import queue
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graven.errors import DataError, MissingExtra, UsageError
+from graven.predict.engine_base import NetworkEngine, default_parallel, first_line, require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["OpenVinoEngine"]
+
+
+class OpenVinoEngine(NetworkEngine):
+    """A network in OpenVINO on the CPU.
+
+    Parameters
+    ----------
+    model_path : Path
+        ``model.onnx``.
+    n_threads : int, optional
+        Threads of one inference; default is 1, and then an answer does not depend on the number of cores.
+    precision : {"auto", "float32", "bfloat16"}
+        ``auto`` is bfloat16 where the processor has instructions for it.
+    device : {"auto", "cpu"}
+        There is only one.
+    n_parallel : int, optional
+        Streams, each of which computes one call; default is one per usable core, at most 8.
+
+    Raises
+    ------
+    MissingExtra
+        If OpenVINO is not installed.
+    UsageError
+        If the processor has no bfloat16 and it was asked for.
+    DataError
+        If OpenVINO cannot load the file.
+
+    Notes
+    -----
+    Pixels enter the graph as bytes and become numbers inside it. Streams are not tied to cores, since reading,
+    preparing and writing share them.
+    """
+
+    name = "openvino"
+
+    def __init__(
+        self,
+        model_path: Path,
+        *,
+        n_threads: int | None = None,
+        precision: str = "auto",
+        device: str = "auto",
+        n_parallel: int | None = None,
+    ) -> None:
+        require(self.name, "precision", precision, ("float32", "bfloat16"))
+        require(self.name, "device", device, ("cpu",))
+        try:
+            import openvino
+        except ImportError as error:
+            raise MissingExtra(
+                "prediction needs OpenVINO, which is not installed; run: pip install openvino"
+            ) from error
+        core = openvino.Core()
+        has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if precision == "bfloat16" and not has_bfloat16:
+            raise UsageError("this processor does not compute in bfloat16; give --precision auto or float32")
+        in_bfloat16 = has_bfloat16 and precision != "float32"
+        n_threads = n_threads or 1
+        n_streams = n_parallel or default_parallel(n_threads)
+        options = {
+            "INFERENCE_PRECISION_HINT": "bf16" if in_bfloat16 else "f32",
+            "NUM_STREAMS": str(n_streams),
+            "INFERENCE_NUM_THREADS": str(n_streams * n_threads),
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            graph = core.read_model(str(model_path))
+            _check_ports(graph, model_path)
+            steps = openvino.preprocess.PrePostProcessor(graph)
+            steps.input().tensor().set_element_type(openvino.Type.u8)
+            self._compiled = core.compile_model(steps.build(), "CPU", options)
+        except RuntimeError as error:
+            raise DataError(
+                f"OpenVINO cannot load {model_path.name}: {first_line(error)}; verify the bundle"
+            ) from error
+        n_streams = int(self._compiled.get_property("NUM_STREAMS"))  # never more than there are cores
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(n_streams):
+            self._requests.put(self._compiled.create_infer_request())
+        super().__init__(
+            version=openvino.__version__,
+            precision="bfloat16" if in_bfloat16 else "float32",
+            device="cpu",
+            n_parallel=n_streams,
+        )
+
+    def _run(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        request = self._requests.get()
+        try:
+            request.start_async([pixels], share_inputs=True)
+            request.wait()
+            return [np.array(request.get_output_tensor(i).data) for i in range(len(self._compiled.outputs))]
+        finally:
+            self._requests.put(request)
+
+
+def _check_ports(graph: Any, model_path: Path) -> None:
+    if len(graph.inputs) != 1 or len(graph.outputs) not in (1, 2):
+        raise DataError(
+            f"{model_path.name} must have one input and one output, and of a gate perhaps a map; got "
+            f"{len(graph.inputs)} and {len(graph.outputs)}"
+        )
