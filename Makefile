@@ -8,7 +8,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test test-all doctest cover bench docs demo wheel-demo constraints clean
+.PHONY: help setup fmt check test test-all doctest cover bench bench-peers docs demo wheel-demo constraints clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,12 @@ doctest: .venv/.dev-stamp  ## run the examples of the docstrings and of the docu
 cover: .venv/.dev-stamp  ## run the tests with coverage; fails under 90 %
 	@$(PYTEST) -n $(JOBS) -m "not slow" --cov --cov-report=term --cov-report=html --cov-fail-under=90
 
-bench: .venv/.dev-stamp  ## run the benchmarks with timing
-	@$(PYTEST) benchmarks --benchmark-enable --benchmark-only
+bench: .venv/.dev-stamp  ## measure graven beside its peers into docs/benchmarks: hours, with BENCH=--quick minutes
+	@$(PYTEST) benchmarks/test_types.py --benchmark-enable --benchmark-only
+	@$(BIN)/python -m benchmarks.run $(BENCH)
+
+bench-peers: .venv/.dev-stamp  ## install what graven is measured beside (benchmarks/peers.txt)
+	@$(PIP) install -c constraints.txt -r benchmarks/peers.txt
 
 docs: .venv/.docs-stamp  ## build the documentation into docs/_build/html; a warning is an error
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

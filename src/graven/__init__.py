@@ -7,7 +7,7 @@ Examples
 --------
 >>> import graven
 >>> sorted(graven.__all__)[:4]
-['GravenError', '__version__', 'doctor', 'enhance']
+['GravenError', '__version__', 'batch', 'doctor']
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from graven._version import __version__
 from graven.errors import GravenError
 
 if TYPE_CHECKING:
+    from graven.api.batch import batch as batch
     from graven.api.doctor import doctor as doctor
     from graven.api.enhance import enhance as enhance
     from graven.api.evaluate import evaluate as evaluate
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GravenError",
     "__version__",
+    "batch",
     "doctor",
     "enhance",
     "evaluate",
@@ -52,6 +54,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "batch": ("graven.api.batch", "batch"),
     "doctor": ("graven.api.doctor", "doctor"),
     "enhance": ("graven.api.enhance", "enhance"),
     "evaluate": ("graven.api.evaluate", "evaluate"),

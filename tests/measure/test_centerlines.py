@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from graven.measure.centerlines import trace_centerlines
 from graven.measure.components import Components, Runs, find_components, runs_of
-from graven.measure.paths import paths_between_nodes
+from graven.measure.paths import paths_between_nodes, pixels_of
 from graven.measure.skeleton import skeleton_of
 from graven.measure.thinning import distance_to_border, thin
 
@@ -68,6 +68,14 @@ class TestDistance:
         theirs = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=(size_y, size_x))[1:-1, 1:-1]
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=0)
 
+    @settings(deadline=None, max_examples=50)
+    @given(mask=MASKS, ends=st.tuples(st.integers(0, 24), st.integers(0, 24)))
+    def test_rows_asked_for_are_rows_of_the_whole(self, mask: np.ndarray, ends: tuple[int, int]) -> None:
+        begin, end = sorted(min(row, len(mask)) for row in ends)
+        whole = distance_to_border(mask.astype(np.uint8), size_x=0.7)
+        part = distance_to_border(mask.astype(np.uint8), size_x=0.7, begin_row=begin, end_row=end)
+        assert all((ours == theirs[begin:end]).all() for ours, theirs in zip(part, whole, strict=True))
+
 
 class TestSkeleton:
     @pytest.mark.parametrize("width", [1, 2, 3, 4, 7, 8])
@@ -112,6 +120,12 @@ class TestSkeleton:
 
 
 class TestPaths:
+    @settings(deadline=None, max_examples=100)
+    @given(mask=MASKS)
+    def test_pixels_are_those_of_numpy(self, mask: np.ndarray) -> None:
+        for image in (mask, mask[::-1], mask[:, 1:]):
+            assert all((ours == theirs).all() for ours, theirs in zip(pixels_of(image), np.nonzero(image), strict=True))
+
     @settings(deadline=None, max_examples=100)
     @given(mask=MASKS)
     def test_every_link_is_walked_once(self, mask: np.ndarray) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from graven.measure import outlines, paths, polygons, thinning
+from graven.measure import outlines, paths, polygons, sweeps, thinning
 from graven.measure.components import Components, Runs, find_components, runs_of
 from graven.measure.polygons import trace_polygons
 
@@ -19,15 +19,6 @@ def masks() -> list[np.ndarray]:
 
 def components_of(mask: np.ndarray) -> Components:
     return find_components(Runs(*runs_of(mask), height=mask.shape[0], width=mask.shape[1]))
-
-
-@pytest.mark.parametrize("mask", masks())
-def test_thinning(mask: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled, n_passes = thinning.thin(mask.astype(np.uint8))
-    monkeypatch.setattr(thinning, "_thin", thinning._thin.py_func)
-    interpreted, n_interpreted = thinning.thin(mask.astype(np.uint8))
-    assert (compiled == interpreted).all()
-    assert n_passes == n_interpreted
 
 
 @pytest.mark.parametrize("mask", masks())
@@ -55,6 +46,28 @@ def test_outlines(mask: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_paths(mask: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     row, col = np.nonzero(thinning.thin(mask.astype(np.uint8))[0])
     compiled = paths.paths_between_nodes(row, col)
-    monkeypatch.setattr(paths, "_walk", paths._walk.py_func)
+    for name in ("_links", "_three", "_nodes", "_walk"):
+        monkeypatch.setattr(paths, name, getattr(paths, name).py_func)
     interpreted = paths.paths_between_nodes(row, col)
     assert [path.tolist() for path in compiled.pixels] == [path.tolist() for path in interpreted.pixels]
+
+
+@pytest.mark.parametrize("mask", masks())
+def test_sweeps(mask: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    prob = (np.random.default_rng(3).integers(0, 128, mask.shape) + 127 * mask).astype(np.uint8)
+    found, wide = sweeps.cut_band(prob, 5, 60, 127, 200)
+    runs = tuple(np.ascontiguousarray(column) for column in found.T[:3])
+    label, n_labels = sweeps.join_runs(*runs, 1)
+    summed, corners = sweeps.sum_up(*runs, label, n_labels), sweeps.find_corners(*runs)
+    painted = np.zeros(mask.shape, np.uint8)
+    sweeps.paint_runs.py_func(*runs, 5, painted)
+    assert (painted == (prob >= 127)).all()
+    monkeypatch.setattr(sweeps, "_root", sweeps._root.py_func)
+    interpreted = sweeps.cut_band.py_func(prob, 5, 60, 127, 200)
+    assert [table.tolist() for table in interpreted] == [found.tolist(), wide.tolist()]
+    again, count = sweeps.join_runs.py_func(*runs, 1)
+    assert (again.tolist(), count) == (label.tolist(), n_labels)
+    for ours, theirs in zip(
+        summed + corners, sweeps.sum_up.py_func(*runs, label, count) + sweeps.find_corners.py_func(*runs), strict=True
+    ):
+        assert ours.tolist() == theirs.tolist()

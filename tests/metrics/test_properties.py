@@ -118,6 +118,29 @@ def test_counts_are_those_of_a_slow_loop_and_of_the_confusion_matrix(masks: tupl
     assert matrix.tolist() == [[want.tn, want.fp], [want.fn, want.tp]]
 
 
+@pytest.mark.parametrize("n_rows", [1023, 1024])  # from 2 ** 22 pixels on another code counts
+def test_counts_of_a_large_mask_are_those_of_the_confusion_matrix(n_rows: int) -> None:
+    pred, gt, valid = (blobs(seed, (n_rows, 4096)) for seed in (1, 2, 3))
+    for within_mask in (None, valid):
+        (tn, fp), (fn, tp) = metrics.confusion_matrix(pred * 1, gt * 1, within_mask, n_classes=2).tolist()
+        assert metrics.binary_counts(pred, gt, within_mask) == BinaryCounts(tp=tp, fp=fp, fn=fn, tn=tn)
+    with pytest.raises(MismatchError, match="target has shape"):
+        metrics.binary_counts(pred, gt[1:], valid)
+    with pytest.raises(InputError, match="valid must be a bool mask, got uint8"):
+        metrics.binary_counts(pred, gt, valid.view(np.uint8))
+
+
+def test_importing_metrics_and_counting_a_patch_loads_no_compiler() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from graven import metrics\n"
+        "metrics.binary_counts(np.ones((512, 512), bool), np.eye(512, dtype=bool))\n"
+        "print({'numba', 'llvmlite'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_invalid_pixels_may_hold_any_class() -> None:
     preds, target = np.array([[0, 1, 255]]), np.array([[0, 1, -1]])
     valid = np.array([[True, True, False]])

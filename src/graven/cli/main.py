@@ -14,6 +14,7 @@ import typer
 
 from graven._version import __version__
 from graven.cli import (
+    batch,
     demo,
     doctor,
     enhance,
@@ -47,6 +48,7 @@ for _verb in (
     doctor.doctor,
     enhance.enhance,
     segment.segment,
+    batch.batch,
     measure.measure,
     evaluate.evaluate,
     export.export,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graven.measure.compiled import compiled
+from graven.kernels.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from graven.measure.compiled import compiled
+from graven.kernels.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Paths", "paths_between_nodes"]
+__all__ = ["Paths", "paths_between_nodes", "pixels_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,64 +60,144 @@ def paths_between_nodes(row: NDArray[np.int64], col: NDArray[np.int64]) -> Paths
     >>> found.n_nodes, [path.tolist() for path in found.pixels]
     (4, [[0, 1], [1, 2], [1, 3, 4]])
     """
-    links = _links(row, col)
-    n_links = (links >= 0).sum(axis=1)
-    is_node = n_links != 2
-    is_junction = n_links > 2
-    origin = np.repeat(np.arange(len(row)), 4)
-    target = links.reshape(-1)
-    together = (target >= 0) & is_junction[origin] & is_junction[target]
-    graph = coo_array((np.ones(together.sum(), np.int8), (origin[together], target[together])), shape=(len(row),) * 2)
-    cluster = connected_components(graph, directed=False)[1]
-    node = np.full(len(row), -1, np.int64)
-    _, first, node[is_node] = np.unique(cluster[is_node], return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    node[is_node] = rank[node[is_node]]
-    sequence, offset = _walk(links, node)
-    return Paths(node, len(first), [sequence[a:b] for a, b in itertools.pairwise(offset)])
+    links, n_links = _links(row, col)
+    node, n_nodes = _nodes(links, n_links)
+    sequence, offset = _walk(links, n_links, node)
+    return Paths(node, n_nodes, [sequence[a:b] for a, b in itertools.pairwise(offset.tolist())])
 
 
-def _links(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the linked pixels of each pixel, at most four, padded with -1."""
-    count = len(row)
-    stride = int(col.max(initial=0)) + 3
-    key = row * stride + col + 1
-    neighbour = {}
-    for step in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
-        wanted = key + step[0] * stride + step[1]
-        at = np.minimum(np.searchsorted(key, wanted), count - 1)
-        neighbour[step] = np.where(key[at] == wanted, at, -1) if count else at
-    for d_row, d_col in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-        bridged = (neighbour[d_row, 0] >= 0) | (neighbour[0, d_col] >= 0)
-        neighbour[d_row, d_col] = np.where(bridged, -1, neighbour[d_row, d_col])
-    found = np.stack(list(neighbour.values()), axis=1)
-    # A corner link excludes the edge links on both its sides, so no pixel has more than four.
-    return np.take_along_axis(found, np.argsort(found < 0, axis=1, kind="stable"), axis=1)[:, :4]
+def pixels_of(skeleton: NDArray[np.uint8] | NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the pixels of a skeleton, or of any image that is nearly empty.
+
+    Parameters
+    ----------
+    skeleton : ndarray of shape (H, W), uint8 or bool
+        Foreground is not 0.
+
+    Returns
+    -------
+    row, col : ndarray of shape (N,), int64, pixels
+        The same as of `numpy.nonzero`, but eight pixels are passed over at a time where all are 0.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in pixels_of(np.eye(3, dtype=bool))]
+    [[0, 1, 2], [0, 1, 2]]
+    """
+    flat = np.ascontiguousarray(skeleton).reshape(-1).view(np.uint8)
+    whole = flat.size - flat.size % 8
+    eights = np.flatnonzero(flat[:whole].view(np.uint64))
+    within = np.flatnonzero(flat[:whole].reshape(-1, 8)[eights])
+    pixel = np.concatenate([8 * eights[within >> 3] + (within & 7), whole + np.flatnonzero(flat[whole:])])
+    row, col = np.divmod(pixel, max(skeleton.shape[1], 1))
+    return row, col
 
 
 @compiled
-def _walk(links: NDArray[np.int64], node: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _links(row: NDArray[np.int64], col: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
+    """Give the linked pixels of each pixel, and how many they are: at most four.
+
+    Links come in the order of the eight steps, and a corner link excludes the edge links on both its sides.
+    """
+    count = len(row)
+    links = np.full((count, 4), -1, np.int32)
+    n_links = np.zeros(count, np.int8)
+    above, below = 0, 0  # the first pixels of the row above and below that are not left of the neighbours
+    for pixel in range(count):
+        r, c = row[pixel], col[pixel]
+        east = pixel + 1 if pixel + 1 < count and row[pixel + 1] == r and col[pixel + 1] == c + 1 else -1
+        west = pixel - 1 if pixel > 0 and row[pixel - 1] == r and col[pixel - 1] == c - 1 else -1
+        while row[above] < r - 1 or (row[above] == r - 1 and col[above] < c - 1):
+            above += 1
+        while below < count and (row[below] < r + 1 or (row[below] == r + 1 and col[below] < c - 1)):
+            below += 1
+        north_west, north, north_east = _three(row, col, above, r - 1, c)
+        south_west, south, south_east = _three(row, col, below, r + 1, c)
+        found = (
+            east,
+            west,
+            south,
+            north,
+            south_east if south < 0 and east < 0 else -1,
+            south_west if south < 0 and west < 0 else -1,
+            north_east if north < 0 and east < 0 else -1,
+            north_west if north < 0 and west < 0 else -1,
+        )
+        for other in found:
+            if other >= 0:
+                links[pixel, n_links[pixel]] = other
+                n_links[pixel] += 1
+    return links, n_links
+
+
+@compiled
+def _three(row: NDArray[np.int64], col: NDArray[np.int64], first: int, r: int, c: int) -> tuple[int, int, int]:
+    """Give the pixels of a row at ``c - 1``, ``c`` and ``c + 1``, or -1; `first` is the first one from ``c - 1`` on."""
+    left, middle, right = -1, -1, -1
+    for pixel in range(first, min(first + 3, len(row))):
+        if row[pixel] == r:
+            if col[pixel] == c - 1:
+                left = pixel
+            elif col[pixel] == c:
+                middle = pixel
+            elif col[pixel] == c + 1:
+                right = pixel
+    return left, middle, right
+
+
+@compiled
+def _nodes(links: NDArray[np.int32], n_links: NDArray[np.int8]) -> tuple[NDArray[np.int64], int]:
+    """Give each pixel its node and count them, in raster order of their first pixels; linked junctions share one."""
+    count = len(links)
+    node = np.full(count, -1, np.int64)
+    open_ = np.empty(count, np.int32)
+    n_nodes = 0
+    for first in range(count):
+        if n_links[first] == 2 or node[first] >= 0:
+            continue
+        node[first] = n_nodes
+        open_[0] = first
+        n_open = 1 if n_links[first] > 2 else 0
+        while n_open > 0:
+            n_open -= 1
+            pixel = open_[n_open]
+            for slot in range(n_links[pixel]):
+                other = links[pixel, slot]
+                if n_links[other] > 2 and node[other] < 0:
+                    node[other] = n_nodes
+                    open_[n_open] = other
+                    n_open += 1
+        n_nodes += 1
+    return node, n_nodes
+
+
+@compiled
+def _walk(
+    links: NDArray[np.int32], n_links: NDArray[np.int8], node: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Follow each path once: first those between nodes, then closed loops without any."""
     count = len(node)
+    n_ends = 0
+    for pixel in range(count):
+        n_ends += int(n_links[pixel]) if node[pixel] >= 0 else 0
+    n_loops = (count + 3) // 4  # at most: a loop has four pixels or more, and repeats one
+    sequence = np.empty(count + n_ends + n_loops, np.int64)
+    offset = np.zeros(n_ends + n_loops + 1, np.int64)
     used = np.zeros(links.shape, np.bool_)
     passed = np.zeros(count, np.bool_)
-    sequence = np.empty(5 * count + 1, np.int64)  # every pixel once, and a node once for each of its at most 4 paths
-    offset = np.zeros(4 * count + 1, np.int64)
     n_paths = 0
     for loops in (False, True):
         for seed in range(count):
             if loops == (node[seed] >= 0) or passed[seed]:
                 continue
-            for slot in range(1 if loops else 4):
-                follower = links[seed, slot]
-                if follower < 0 or used[seed, slot] or (not loops and node[follower] == node[seed]):
+            for slot in range(1 if loops else n_links[seed]):
+                if used[seed, slot] or (not loops and node[links[seed, slot]] == node[seed]):
                     continue
                 used[seed, slot] = True
                 size = offset[n_paths]
                 sequence[size] = seed
                 size += 1
-                previous, pixel = seed, follower
+                previous, pixel = seed, links[seed, slot]
                 while node[pixel] < 0 and pixel != seed:
                     sequence[size] = pixel
                     size += 1
@@ -129,9 +207,9 @@ def _walk(links: NDArray[np.int64], node: NDArray[np.int64]) -> tuple[NDArray[An
                 sequence[size] = pixel
                 size += 1
                 passed[pixel] = passed[pixel] or node[pixel] < 0
-                for back in range(4):
+                for back in range(n_links[pixel]):
                     if links[pixel, back] == previous:
                         used[pixel, back] = True
                 n_paths += 1
                 offset[n_paths] = size
-    return sequence[: offset[n_paths]], offset[: n_paths + 1]
+    return sequence[: offset[n_paths]].copy(), offset[: n_paths + 1].copy()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graven.measure.components import bands
+from graven.measure.paths import pixels_of
 from graven.measure.thinning import distance_to_border, thin
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def skeleton_of(
     band_rows : int, >= 1
         Rows kept from each band; the result does not depend on it.
     halo_rows : int, >= 1
-        Rows added above and below at first; doubled wherever the object is too wide for it.
+        Rows added above and below; doubled wherever the object is too wide for it.
 
     Returns
     -------
@@ -71,19 +72,28 @@ def skeleton_of(
     exactly along a diagonal the result is up to a pixel too wide.
     """
     parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
+    halo = halo_rows
     for window in bands(runs.height, runs.width, band_rows):
-        halo = halo_rows
         while True:
             top, bottom = max(0, window.row - halo), min(runs.height, window.row_end + halo)
+            is_whole = top == 0 and bottom == runs.height
+            edge = slice(max(window.row - 1, top) - top, min(window.row_end + 1, bottom) - top)  # with the rows beside
             mask = runs.paint(top, bottom)
             skeleton, n_passes = thin(mask)
-            core = slice(window.row - top, window.row_end - top)
-            distance, step = distance_to_border(mask, size_x=size_x, size_y=size_y)
-            reach = max(n_passes, float(distance[core].max(initial=0)) / size_y)
-            if reach <= halo or (top == 0 and bottom == runs.height):
-                break
+            reach: float = n_passes
+            if reach <= halo or is_whole:
+                distance, step = distance_to_border(
+                    mask, size_x=size_x, size_y=size_y, begin_row=edge.start, end_row=edge.stop
+                )
+                reach = max(n_passes, float(distance.max(initial=0)) / size_y)
+                if reach <= halo or is_whole:
+                    break
             halo *= 2
-        row, col = np.nonzero(skeleton[core])
+        while halo // 2 >= max(halo_rows, reach):
+            halo //= 2  # the next band begins with what would have done for this one
+        core = slice(window.row - top - edge.start, window.row_end - top - edge.start)
+        skeleton = skeleton[edge]
+        row, col = pixels_of(skeleton[core])
         at = row + core.start, col
         own = distance[at].astype(np.float64)
         even = _has_equal_beside(distance, skeleton, *at)

@@ -6,81 +6,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graven.measure.compiled import compiled
+from graven.kernels.compiled import compiled
+from graven.kernels.thinning import neighbours, thin_by_tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["distance_to_border", "thin"]
 
-_ROW_STEPS = np.array([0, -1, -1, -1, 0, 1, 1, 1])
-_COL_STEPS = np.array([1, 1, 0, -1, -1, -1, 0, 1])
-_DIRECTIONS = np.array([2, 6, 0, 4])  # of the neighbour that must be background: north, south, east, west
 
+def _tables() -> NDArray[np.bool_]:
+    """Say for each pass and neighbourhood whether the pixel goes.
 
-def _removable_table() -> NDArray[np.bool_]:
-    """Say for each of the 256 neighbourhoods whether its centre may go.
-
-    Bit ``k`` is neighbour ``k``: east, north-east, north, and so on. The centre may go when the number of 8-connected
-    pieces that meet in it is 1 (Yokoi, Toriwaki and Fukumura 1975) and it is not the end of a line.
+    It goes when the number of 8-connected pieces that meet in it is 1 (Yokoi, Toriwaki and Fukumura 1975), it is not
+    the end of a line, and the neighbour on the side of the pass is background.
     """
-    code = np.arange(256)
-    set_ = (code[:, None] >> np.arange(9) % 8) & 1
-    free = 1 - set_
-    pieces = sum(free[:, k] - free[:, k] * free[:, k + 1] * free[:, k + 2] for k in (0, 2, 4, 6))
-    removable: NDArray[np.bool_] = (pieces == 1) & (set_[:, :8].sum(axis=1) >= 2)
-    return removable
+    is_set = neighbours()
+    free = ~is_set[np.arange(10) % 8]
+    pieces = sum((free[k] & ~(free[k + 1] & free[k + 2])).astype(int) for k in (0, 2, 4, 6))
+    removable = (pieces == 1) & (is_set.sum(axis=0) >= 2)
+    return np.stack([removable & ~is_set[side] for side in (2, 6, 0, 4)])  # north, south, east, west
 
 
-_REMOVABLE = _removable_table()
-
-
-@compiled
-def _thin(flat: NDArray[np.uint8], width: int, steps: NDArray[np.int64], removable: NDArray[np.bool_]) -> int:
-    """Thin a padded mask in place; 1 is foreground, 3 foreground in the list of candidates."""
-    n_foreground = 0
-    for p in range(flat.size):
-        n_foreground += int(flat[p])
-    removed = np.empty(n_foreground, np.int64)  # in order of removal
-    begin = np.zeros(5, np.int64)  # where the last four passes and the present one begin in `removed`
-    candidates = np.empty(n_foreground, np.int64)
-    n_removed = 0
-    n_passes = 0
-    idle = 0
-    while idle < 4:
-        side = steps[_DIRECTIONS[n_passes % 4]]
-        begin[:4] = begin[1:]
-        begin[4] = n_removed
-        n_candidates = 0
-        if n_passes < 4:
-            for p in range(width, flat.size - width):
-                if flat[p] == 1 and flat[p + side] == 0:
-                    candidates[n_candidates] = p
-                    n_candidates += 1
-        else:
-            # Only where something went since the last pass of this direction can the answer have changed.
-            for k in range(begin[0], n_removed):
-                for step in steps:
-                    p = removed[k] + step
-                    if flat[p] == 1 and flat[p + side] == 0:
-                        flat[p] = 3
-                        candidates[n_candidates] = p
-                        n_candidates += 1
-        for k in range(n_candidates):
-            p = candidates[k]
-            flat[p] = 1
-            code = 0
-            for bit in range(8):
-                if flat[p + steps[bit]] != 0:
-                    code |= 1 << bit
-            if removable[code]:
-                removed[n_removed] = p
-                n_removed += 1
-        for k in range(begin[4], n_removed):
-            flat[removed[k]] = 0
-        n_passes += 1
-        idle = 0 if n_removed > begin[4] else idle + 1
-    return n_passes
+_TABLES = _tables()
 
 
 def thin(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -102,40 +50,47 @@ def thin(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     -----
     Passes take border pixels from the north, south, east and west in turn; all pixels of a pass go at once, if they
     join nothing and end no line (Rosenfeld, A characterization of parallel thinning algorithms, Information and Control
-    29, 1975). After the first four, a pass looks only where something has changed, so the work grows with the area
-    and not with area times width.
+    29, 1975).
 
     Examples
     --------
     >>> thin(np.ones((3, 7), np.uint8))[0].tolist()
     [[0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0]]
     """
-    padded = np.pad(mask, 1)
-    width = padded.shape[1]
-    n_passes = _thin(padded.reshape(-1), width, _ROW_STEPS * width + _COL_STEPS, _REMOVABLE)
-    return padded[1:-1, 1:-1], int(n_passes)
+    skeleton, n_passes = thin_by_tables(mask, _TABLES)
+    return skeleton.view(np.uint8), n_passes
 
 
 @compiled
-def _distance(mask: NDArray[np.uint8], size_x: float, size_y: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _distance(
+    mask: NDArray[np.uint8], begin_row: int, end_row: int, size_x: float, size_y: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     height, width = mask.shape
-    up = np.zeros((height, width), np.int32)  # rows to the nearest background in the column
-    for r in range(height):
+    above = np.zeros(width, np.int32)  # rows to the nearest background in the column
+    for r in range(begin_row):
         for c in range(width):
-            if mask[r, c]:
-                up[r, c] = (up[r - 1, c] if r else 0) + 1
-    distance = np.zeros((height, width), np.float32)
-    step = np.zeros((height, width), np.float32)
+            above[c] = above[c] + 1 if mask[r, c] else 0
+    up = np.empty((end_row - begin_row, width), np.int32)
+    for r in range(begin_row, end_row):
+        for c in range(width):
+            above[c] = above[c] + 1 if mask[r, c] else 0
+            up[r - begin_row, c] = above[c]
+    distance = np.zeros(up.shape, np.float32)
+    step = np.zeros(up.shape, np.float32)
     below = np.zeros(width, np.int32)
+    for r in range(height - 1, end_row - 1, -1):
+        for c in range(width):
+            below[c] = below[c] + 1 if mask[r, c] else 0
     site = np.empty(width + 2, np.int64)
     begin = np.empty(width + 2, np.float64)
     g = np.empty(width + 2, np.float64)
-    for r in range(height - 1, -1, -1):
+    for r in range(end_row - 1, begin_row - 1, -1):
+        at = r - begin_row
         busy = False
         for c in range(width):
             below[c] = below[c] + 1 if mask[r, c] else 0
             busy = busy or below[c] > 0
-            g[c + 1] = (size_y * min(below[c], up[r, c])) ** 2
+            g[c + 1] = (size_y * min(below[c], up[at, c])) ** 2
         if not busy:
             continue
         g[0] = g[width + 1] = 0.0
@@ -162,16 +117,16 @@ def _distance(mask: NDArray[np.uint8], size_x: float, size_y: float) -> tuple[ND
             if mask[r, c - 1]:
                 s = site[site_of]
                 d = np.sqrt(square * (c - s) ** 2 + g[s])
-                distance[r, c - 1] = d
+                distance[at, c - 1] = d
                 if c == s:
-                    step[r, c - 1] = size_y
+                    step[at, c - 1] = size_y
                 elif g[s] == 0.0:
-                    step[r, c - 1] = size_x
+                    step[at, c - 1] = size_x
     return distance, step
 
 
 def distance_to_border(
-    mask: NDArray[np.uint8], *, size_x: float = 1.0, size_y: float = 1.0
+    mask: NDArray[np.uint8], *, size_x: float = 1.0, size_y: float = 1.0, begin_row: int = 0, end_row: int | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Compute the distance from the centre of each foreground pixel to the nearest background centre.
 
@@ -181,18 +136,26 @@ def distance_to_border(
         Foreground is 1; what lies outside counts as background.
     size_x, size_y : float, > 0
         Width and height of a pixel, in the unit of the result.
+    begin_row, end_row : int, pixels
+        Rows to give, half open; the others only serve as surroundings. Default is all.
 
     Returns
     -------
-    distance : ndarray of shape (H, W), float32
+    distance : ndarray of shape (end_row - begin_row, W), float32
         Exact Euclidean distance; 0 in the background.
-    step : ndarray of shape (H, W), float32
+    step : ndarray of shape (end_row - begin_row, W), float32
         Size of a pixel towards that background pixel where it lies in the same row or column; 0 elsewhere.
+
+    Notes
+    -----
+    OpenCV's precise transform (`graven.metrics.tolerance` calls it) knows neither pixels that are not square nor where
+    the nearest background lies.
 
     Examples
     --------
     >>> distance_to_border(np.ones((3, 3), np.uint8))[0].tolist()
     [[1.0, 1.0, 1.0], [1.0, 2.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    distance, step = _distance(mask, float(size_x), float(size_y))
+    end = mask.shape[0] if end_row is None else end_row
+    distance, step = _distance(mask, begin_row, end, float(size_x), float(size_y))
     return distance, step

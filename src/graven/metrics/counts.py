@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BinaryCounts", "MatchCounts", "binary_counts", "check_masks", "confusion_matrix", "ratio"]
 
+_COMPILED_FROM_PX = 1 << 22
+"""Masks of so many pixels are counted in one compiled pass; smaller ones are counted before Numba would be loaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class BinaryCounts:
@@ -132,6 +135,11 @@ def check_masks(
     InputError
         If a mask is not bool: a probability or a 0/255 image needs a threshold first.
     """
+    _check(preds, target, valid)
+    return (preds, target) if valid is None else (preds & valid, target & valid)
+
+
+def _check(preds: NDArray[np.bool_], target: NDArray[np.bool_], valid: NDArray[np.bool_] | None) -> None:
     named = {"preds": preds, "target": target} | ({} if valid is None else {"valid": valid})
     for name, mask in named.items():
         if mask.dtype != np.bool_:
@@ -140,7 +148,6 @@ def check_masks(
             raise MismatchError(
                 f"{name} has shape {mask.shape}, preds {preds.shape}; bring both to one grid before comparing them"
             )
-    return (preds, target) if valid is None else (preds & valid, target & valid)
 
 
 def binary_counts(
@@ -172,12 +179,17 @@ def binary_counts(
     >>> binary_counts(np.array([True, True, False]), np.array([True, False, False]))
     BinaryCounts(tp=1, fp=1, fn=0, tn=1)
     """
-    n_valid = preds.size if valid is None else int(np.count_nonzero(valid))
-    preds, target = check_masks(preds, target, valid)
-    tp = int(np.count_nonzero(preds & target))
-    fp = int(np.count_nonzero(preds)) - tp
-    fn = int(np.count_nonzero(target)) - tp
-    return BinaryCounts(tp=tp, fp=fp, fn=fn, tn=n_valid - tp - fp - fn)
+    _check(preds, target, valid)
+    if preds.size < _COMPILED_FROM_PX:
+        n_valid = preds.size if valid is None else int(np.count_nonzero(valid))
+        preds, target = check_masks(preds, target, valid)
+        counted = (preds & target, preds, target)
+        tp, n_preds, n_target = (int(np.count_nonzero(mask)) for mask in counted)
+    else:
+        from graven.kernels.counts import count_agreement
+
+        tp, n_preds, n_target, n_valid = count_agreement(preds, target, valid)
+    return BinaryCounts(tp=tp, fp=n_preds - tp, fn=n_target - tp, tn=n_valid - n_preds - n_target + tp)
 
 
 def confusion_matrix(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from skimage.morphology import thin
-
-from graven.metrics.counts import MatchCounts, check_masks
+from graven.metrics.counts import MatchCounts, binary_counts, check_masks
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["pseudo_counts", "pseudo_fmeasure"]
@@ -42,13 +40,15 @@ def pseudo_counts(
     .. [1] Pratikakis et al., H-DIBCO 2010, ICFHR 2010.
     .. [2] Guo and Hall, Parallel thinning with two-subiteration algorithms, 1989.
     """
+    from graven.metrics.guo_hall import thin_guo_hall
+
     preds, target = check_masks(preds, target, valid)
-    line = thin(target)  # type: ignore[no-untyped-call]  # scikit-image is untyped
+    pixels, line = binary_counts(preds, target), binary_counts(preds, thin_guo_hall(target))
     return MatchCounts(
-        matched_preds=int(np.count_nonzero(preds & target)),
-        n_preds=int(np.count_nonzero(preds)),
-        matched_target=int(np.count_nonzero(line & preds)),
-        n_target=int(np.count_nonzero(line)),
+        matched_preds=pixels.tp,
+        n_preds=pixels.tp + pixels.fp,
+        matched_target=line.tp,
+        n_target=line.tp + line.fn,
     )
 
 

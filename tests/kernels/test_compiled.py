@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from graven.kernels.compiled import compiled
 from graven.measure import outlines
-from graven.measure.compiled import compiled
 
 
 def test_without_a_place_for_the_code_a_function_is_compiled_all_the_same() -> None:

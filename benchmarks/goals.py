@@ -1,0 +1,208 @@
+"""The goals, and what was measured of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benchmarks.contenders import FLOOR
+from benchmarks.rows import Row, Spread, paired, read_rows, select, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["GOALS", "Goal", "Measured", "Results", "above_model_mb", "over", "ratio_of"]
+
+DENSE_8K, SPARSE_8K = ("dense", 8192, 8192), ("sparse", 8192, 8192)
+DENSE_16K, TALL = ("dense", 16_384, 16_384), ("dense", 32_768, 8192)
+GATED, UNGATED = "graven-gated", "graven-prepared"
+
+PanelKey = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All rows of a measurement, as text; parts that were not run are empty."""
+
+    time: list[Row]
+    memory: list[Row]
+    differences: list[Row]
+    kernels: list[Row]
+    batch: list[Row]
+    help: list[Row]
+
+    @classmethod
+    def read(cls, folder: Path) -> Results:
+        """Read the CSV files of a folder."""
+        return cls(*(read_rows(folder / f"{name}.csv") for name in cls.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measured value in words, and whether it reaches the goal."""
+
+    text: str
+    is_met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is to be reached.
+
+    Attributes
+    ----------
+    what, goal : str
+        In words.
+    measure : callable or None
+        ``measure(results)``; None where nothing here measures it, and its answer is None where that part was not run.
+    """
+
+    what: str
+    goal: str
+    measure: Callable[[Results], Measured | None] | None = None
+
+
+def over(results: Results, key: str, base: str, panel: PanelKey) -> Spread | None:
+    """Give the time of one contender over that of another, paired by rounds."""
+    content, height, width = panel
+    runs = select(results.time, content=content, height=height, width=width, stage="")
+    return paired(select(runs, key=key), select(runs, key=base))
+
+
+def above_model_mb(results: Results, key: str, panel: PanelKey) -> float | None:
+    """Give the peak memory of a contender above its loaded model, in MB (10^6 bytes)."""
+    content, height, width = panel
+    runs = select(results.memory, content=content, height=height, width=width, key=key)
+    found = [float(row["peak_mb"]) - float(row["ready_mb"]) for row in runs if row.get("peak_mb")]
+    return max(found, default=None)
+
+
+def _at_most(
+    results: Results, *, key: str, base: str, panel: PanelKey, limit: float, faster: bool = False
+) -> Measured | None:
+    """Compare a median ratio with its limit; `faster` asks for at least `limit`."""
+    found = over(results, key, base, panel)
+    if found is None:
+        return None
+    return Measured(f"{found} ×", found.median >= limit if faster else found.median <= limit)
+
+
+def _equal_to_naive(results: Results) -> Measured | None:
+    rows = select(results.differences, key="naive", against="graven")
+    if not rows:
+        return None
+    worst = max(int(row["max_steps"]) for row in rows)
+    sizes = ", ".join(sorted({f"{row['height']}²" for row in rows}, key=lambda text: int(text[:-1])))
+    return Measured(f"at most {worst}/255 at {sizes}", worst <= 1)
+
+
+def _recall(results: Results) -> Measured | None:
+    content, height, width = SPARSE_8K
+    rows = select(results.differences, content=content, height=height, width=width, key=GATED)
+    if not rows or not rows[0].get("recall"):
+        return None
+    gated, ungated = float(rows[0]["recall"]), float(rows[0]["recall_ungated"])
+    return Measured(f"{gated / ungated:.4f} ({gated:.4f} of {ungated:.4f})", gated >= 0.99 * ungated)
+
+
+def _peak(results: Results) -> Measured | None:
+    found = above_model_mb(results, UNGATED, DENSE_16K)
+    return None if found is None else Measured(f"{found / 1000:.2f} GB", found <= 400)
+
+
+def _growth(results: Results) -> Measured | None:
+    low, high = above_model_mb(results, UNGATED, DENSE_8K), above_model_mb(results, UNGATED, TALL)
+    if low is None or high is None:
+        return None
+    return Measured(f"{100 * (high / low - 1):+.0f} % ({low:.0f} to {high:.0f} MB)", high <= 1.1 * low)
+
+
+def _kernel(results: Results, *, what: str, limit: float, faster: bool = False) -> Measured | None:
+    """Compare a kernel with its limit, or with all the peers that its goal names; they must give the same."""
+    rows = [row for row in select(results.kernels, what=what) if row["goal"]]
+    if not rows:
+        return None
+    texts, is_met = [], True
+    for row in rows:
+        middle, is_equal = float(row["ratio_median"]), row["equal"] != "False"
+        texts.append(f"{row['peer']} {ratio_of(row)} ×" + ("" if is_equal else ", another result"))
+        is_met &= is_equal and (middle >= limit if faster else middle <= limit)
+    return Measured("; ".join(texts), is_met)
+
+
+def ratio_of(row: Row) -> str:
+    """Write the ratio of a kernel with its spread."""
+    middle, low, high = (float(row[f"ratio_{name}"]) for name in ("median", "min", "max"))
+    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
+
+
+def _help(results: Results) -> Measured | None:
+    found = spread(float(row["cpu_s"]) for row in results.help)
+    if found is None:
+        return None
+    heavy = " ".join(sorted({row["heavy"] for row in results.help} - {""}))
+    return Measured(f"{heavy or 'neither'}; {found} s", not heavy and found.median <= 0.3)
+
+
+GOALS = (
+    Goal(
+        "whole 8192² image to a tiled GeoTIFF, over network-only time",
+        "≤ 1.08 ×",
+        partial(_at_most, key="graven", base=FLOOR, panel=DENSE_8K, limit=1.08),
+    ),
+    Goal(
+        "the same, with the preparation of the model",
+        "none set",
+        partial(_at_most, key=UNGATED, base=FLOOR, panel=DENSE_8K, limit=float("inf")),
+    ),
+    Goal(
+        "MONAI with the same predictor over graven, 8192²",
+        "≥ 1.2 ×",
+        partial(_at_most, key="monai-constant", base="graven", panel=DENSE_8K, limit=1.2, faster=True),
+    ),
+    Goal("equal to a naive accumulator over the same tiles and engine", "within 1/255", _equal_to_naive),
+    Goal(
+        "with COG conversion, verification, vectors and report, over network-only time, 8192²",
+        "≤ 1.25 ×",
+        partial(_at_most, key="graven-record", base=FLOOR, panel=DENSE_8K, limit=1.25),
+    ),
+    Goal("engines against float32: change of F1", "≤ 0.001"),
+    Goal(
+        "eager PyTorch in float32, end to end, over graven, 8192²",
+        "≥ 6 ×",
+        partial(_at_most, key="torch-float32", base="graven", panel=DENSE_8K, limit=6.0, faster=True),
+    ),
+    Goal(
+        "panel that is 90 % empty, 8192²: time with the gate over without",
+        "≤ 0.25 ×",
+        partial(_at_most, key=GATED, base=UNGATED, panel=SPARSE_8K, limit=0.25),
+    ),
+    Goal("the same: recall of figure pixels over that without", "≥ 0.99", _recall),
+    Goal("peak memory above the loaded model at 16,384²", "≤ 0.4 GB", _peak),
+    Goal("its growth from 8,192 to 32,768 rows of 8,192 px", "≤ 10 %", _growth),
+    Goal("one stroke to a new mask, 512² patch", "p95 ≤ 150 ms"),
+    Goal("training step of a plain float32 script over ours", "≥ 3 ×"),
+    Goal("data loading, share of a training step", "≤ 3 %"),
+    Goal(
+        "pixel counts for F-measure over the read limit",
+        "≤ 1.5 ×",
+        partial(_kernel, what="pixel counts", limit=1.5),
+    ),
+    Goal(
+        "pFM: a skimage-based script over ours, same value",
+        "≥ 3 ×",
+        partial(_kernel, what="pFM", limit=3.0, faster=True),
+    ),
+    Goal(
+        "skeleton graph: sknw and skan over ours, same graph",
+        "≥ 3 ×",
+        partial(_kernel, what="skeleton graph", limit=3.0, faster=True),
+    ),
+    Goal("photometric stereo over the stream limit", "≤ 1.5 ×"),
+    Goal("robust photometric stereo: numpy normal equations over ours", "≥ 10 ×"),
+    Goal("depth to PLY over the raw write", "≤ 2 ×"),
+    Goal("`graven --help`: imports of torch or GDAL; processor time", "neither; ≤ 0.3 s", _help),
+)
+"""In the order in which they were set; the numbers are from before anything was measured."""
