@@ -315,7 +315,7 @@ def test_free_space_is_asked_for_the_working_frame_as_well(
     asked = []
     monkeypatch.setattr("graven.api.segment.require_free_space", lambda _, needed: asked.append(needed))
     assert graven("segment", panel, "-m", model, "-o", "out", "--only", "mask").code == 0
-    assert asked == [5 * HEIGHT * WIDTH]  # the frame is the panel itself here: 4 bytes and 1 byte
+    assert asked == [6 * HEIGHT * WIDTH]  # the frame is the panel itself here: 5 bytes and 1 byte
 
 
 SLOW_SEGMENT = """

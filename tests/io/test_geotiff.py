@@ -352,7 +352,7 @@ def can_mount() -> bool:
 )
 @pytest.mark.parametrize("size_kib", [4, 64, 700, 1400, 2100, 2500])
 def test_full_disk_is_an_error_and_changes_nothing(tmp_path, size_kib):
-    """A real file system of a few KiB: noise of 1 MiB needs about 2.4 MiB while it is written."""
+    """A real file system of a few KiB: noise of 1 MiB needs about 2.7 MiB while it is written."""
     script = f"""
         mount -t tmpfs -o size={size_kib}k none {tmp_path}
         printf old > {tmp_path}/p.tif

@@ -115,6 +115,13 @@ class TestProperties:
                     assert all(a.dot(b) == 0 for a, b in itertools.pairwise(turns)), "no collinear vertex"
 
     @settings(deadline=None, max_examples=150)
+    @given(mask=MASKS, runs_at_a_time=st.integers(1, 20))
+    def test_objects_can_be_traced_a_few_at_a_time(self, mask: np.ndarray, runs_at_a_time: int) -> None:
+        components = components_of(mask)
+        shared = trace_polygons(components, runs_at_a_time=runs_at_a_time)
+        assert list(map(as_lists, shared)) == list(map(as_lists, trace_polygons(components)))
+
+    @settings(deadline=None, max_examples=150)
     @given(mask=MASKS)
     def test_parity_with_gdal(self, mask: np.ndarray) -> None:
         theirs = [

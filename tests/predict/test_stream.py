@@ -88,7 +88,9 @@ def test_a_network_that_answers_with_its_input_gives_the_raster(
 
 def test_with_openvino_and_a_real_graph(write_onnx: Callable[..., Path]) -> None:
     raster, sink = _panel(70, 90), Rows()
-    predict_raster(raster, TileGrid(70, 90, 32, 8), load_engine(write_onnx(), precision="float32"), n_classes=1, sink=sink)
+    predict_raster(
+        raster, TileGrid(70, 90, 32, 8), load_engine(write_onnx(), precision="float32"), n_classes=1, sink=sink
+    )
     np.testing.assert_array_equal(sink.image[0], raster.read()[0])
 
 

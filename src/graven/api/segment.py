@@ -35,6 +35,7 @@ from graven.report import (
     SegmentReport,
     Source,
     overview,
+    overview_factor,
     segment_report,
 )
 from graven.types import Measure
@@ -51,7 +52,7 @@ __all__ = ["WORK", "Segmented", "load_tracers", "segment"]
 WORK = ".work"
 """Folder of an unfinished record that holds what makes it resumable."""
 
-BYTES_PER_PIXEL = 4
+BYTES_PER_PIXEL = 5
 REGION_LETTERS = 160
 REGION_FILES = (".geojson", ".json", ".gpkg")
 
@@ -123,6 +124,7 @@ def segment(
     threshold: float | None = None,
     min_object: float | None = None,
     gate: bool = True,
+    gate_threshold: float | None = None,
     rotation: bool = True,
     only: tuple[str, ...] = PARTS,
     title: str | None = None,
@@ -157,6 +159,8 @@ def segment(
         Smaller objects are dropped: mm² where a scale is known, else px².
     gate, rotation : bool
         Whether the gate and the rotation correction take part.
+    gate_threshold : float, 0 to 1, optional
+        A tile is predicted where the gate reaches it; higher is faster and may lose figures. Default is the model's.
     only : tuple of str
         Parts to write: ``mask``, ``prob``, ``traces``, ``drawing``, ``measures``, ``report``.
     title : str, optional
@@ -203,6 +207,7 @@ def segment(
         threshold=threshold,
         min_object=min_object,
         gate=gate,
+        gate_threshold=gate_threshold,
         rotation=rotation,
         force_scale=force_scale,
         tta=tta,
@@ -331,8 +336,12 @@ def load_tracers(bundle: Bundle, settings: PetroglyphSettings, **choice: Any) ->
 
     segmenter = load(bundle)
     segmenter = petroglyph.Tracer(segmenter.spec, augmented(segmenter.engine, settings.tta))
-    wants_gate = settings.gate and "gate" in bundle.companions
-    return segmenter, load(read_companion(bundle, "gate")) if wants_gate else None
+    if not settings.gate or "gate" not in bundle.companions:
+        return segmenter, None
+    gate = load(read_companion(bundle, "gate"))
+    if settings.gate_threshold is None:
+        return segmenter, gate
+    return segmenter, replace(gate, spec=replace(gate.spec, threshold=settings.gate_threshold))
 
 
 def _write(folder: Path, run: _Run, only: tuple[str, ...]) -> None:
@@ -445,7 +454,10 @@ def _region(roi: str | None) -> str | None:
 
 def _photo(raster: Raster) -> NDArray[np.uint8]:
     """Give the panel at picture size, 8 bits, three bands last."""
-    picture = overview(raster.read, height=raster.height, width=raster.width, how="mean")
+    wanted = overview_factor(raster.height, raster.width)
+    factor = max((factor for factor in raster.overviews if factor <= wanted), default=1)
+    read = raster.overviews.get(factor, raster.read)
+    picture = overview(read, height=-(-raster.height // factor), width=-(-raster.width // factor), how="mean")
     if picture.dtype == np.uint16:
         picture = (picture // 257).astype(np.uint8)
     colours = picture[:3] if len(picture) >= 3 else np.repeat(picture[:1], 3, axis=0)

@@ -43,6 +43,9 @@ def segment(
         float | None, typer.Option(help="Drop objects below this area in mm² (px² without a scale).")
     ] = None,
     gate: Annotated[bool, typer.Option(help="Skip tiles in which the gate sees no work.")] = True,
+    gate_threshold: Annotated[
+        float | None, typer.Option(help="What the gate must reach for a tile to be predicted; higher is faster.")
+    ] = None,
     rotation: Annotated[
         bool, typer.Option(help="Correct a skewed image for prediction; outputs stay on its grid.")
     ] = True,
@@ -88,6 +91,7 @@ def segment(
         threshold=threshold,
         min_object=min_object,
         gate=gate,
+        gate_threshold=gate_threshold,
         rotation=rotation,
         only=names(only, PARTS, "--only"),
         title=title,

@@ -68,6 +68,13 @@ def gather_bands(
             )
         if window.is_empty or window.intersection(bounds) != window:
             raise InputError(f"block {window} leaves the raster of {height} x {width} px")
+        whole = _whole_bands(window, height, width) if not waiting else range(0)
+        if whole and whole.start == upcoming:  # nothing to gather: the usual case when we read our own rows
+            for index in whole:
+                band = _band_window(index, height, width)
+                yield band, pixels[(slice(None), *band.relative_to(window).slices())]
+            upcoming = whole.stop
+            continue
         for index in range(window.row // BAND_ROWS, (window.row_end - 1) // BAND_ROWS + 1):
             band = _band_window(index, height, width)
             if index < upcoming:
@@ -86,6 +93,14 @@ def gather_bands(
             upcoming += 1
     if upcoming * BAND_ROWS < height:
         raise InputError(f"blocks ended before rows {upcoming * BAND_ROWS} to {height} of the raster were complete")
+
+
+def _whole_bands(window: Window, height: int, width: int) -> range:
+    """Give the bands that a block consists of; none where it begins or ends inside one."""
+    is_whole = window.width == width and window.row % BAND_ROWS == 0
+    if not is_whole or (window.row_end % BAND_ROWS and window.row_end != height):
+        return range(0)
+    return range(window.row // BAND_ROWS, -(-window.row_end // BAND_ROWS))
 
 
 def _band_window(index: int, height: int, width: int) -> Window:

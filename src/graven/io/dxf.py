@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graven._version import __version__
-from graven.errors import DefectError, OutputError
-from graven.io.dxfentities import APPID, count_entities, entity_texts
-from graven.io.fs import atomic_path
+from graven.errors import DefectError
+from graven.io.dxfentities import APPID, ENTITY, count_entities, entity_texts
 from graven.io.records import reading_key
+from graven.io.textstream import write_text_stream
 from graven.io.vectorframe import millimetre_placement
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from graven.types import ClassTable, Georeference, PixelSize, Trace
 
@@ -104,13 +104,18 @@ def write_dxf(
         first_handle=first_handle,
         text_height=float(np.ptp(corners, axis=0).max()) / 120,
     )
-    with (
-        atomic_path(target, verify=lambda path: _verify(path, n_entities)) as path,
-        path.open("x", encoding="utf-8", newline="\n") as stream,
-    ):
-        stream.write(head)
-        stream.writelines(texts)
-        stream.write(tail)
+
+    def chunks() -> Iterator[str]:
+        yield head
+        found = 0
+        for text in texts:
+            found += text.count(ENTITY)
+            yield text
+        if found != n_entities:
+            raise DefectError(f"{target.name}: {n_entities} entities were counted, {found} drawn; please report this")
+        yield tail
+
+    write_text_stream(target, chunks())
 
 
 def _show(document: Any, low: list[float], high: list[float]) -> None:
@@ -151,19 +156,3 @@ def _skeleton(document: Any, n_entities: int) -> tuple[str, str, int]:
     first_handle = int(seed[1], 16)
     head = head.replace(seed[0], seed[0].replace(seed[1], f"{first_handle + n_entities:X}"))
     return head + mark, tail, first_handle
-
-
-def _verify(path: Path, n_entities: int) -> None:
-    """Walk through the tags of the drawing again and count its entities."""
-    found, section, last = 0, "", ""
-    with path.open(encoding="utf-8", newline="\n") as stream:
-        for code, line in zip(stream, stream, strict=True):
-            value = line.rstrip("\n")
-            if code.strip() == "2" and last == "SECTION":
-                section = value
-            if code.strip() == "0":
-                found += section == "ENTITIES" and value != "ENDSEC"
-                section = "" if value == "ENDSEC" else section
-            last = value
-    if (found, last) != (n_entities, "EOF"):
-        raise OutputError(f"{path.name}: {n_entities} entities were written, {found} read back; check the disk")

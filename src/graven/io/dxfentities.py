@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graven.io.records import known, stroke_measure
+from graven.io.textstream import plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from graven.io.vectorframe import Placement
     from graven.types import ClassTable, Ring, Trace
 
-__all__ = ["APPID", "count_entities", "entity_texts"]
+__all__ = ["APPID", "ENTITY", "count_entities", "entity_texts"]
 
 APPID = "GRAVEN"
 """Application name of the XDATA on every entity."""
+
+ENTITY = "100\nAcDbEntity\n"
+"""What every entity holds once, before anything that is its own."""
 
 _EXTERNAL, _OUTERMOST, _POLYLINE = 1, 16, 2  # kinds of hatch boundaries
 
@@ -72,21 +76,27 @@ def entity_texts(
     def head(kind: str, layer: str) -> str:
         nonlocal handle
         handle += 1
-        return f"  0\n{kind}\n  5\n{handle - 1:X}\n330\n{owner}\n100\nAcDbEntity\n  8\n{layer}\n"
+        return f"  0\n{kind}\n  5\n{handle - 1:X}\n330\n{owner}\n{ENTITY}  8\n{layer}\n"
 
     scale = abs(placement.determinant) ** 0.5
-    number = _formatted(placement.decimals)
+    number = plain_number(placement.decimals)
     for trace in traces:
         stem, xdata = stems[trace.class_id], _xdata(trace)
         chunks = []
         for part in placement.parts(trace.polygons):
-            chunks += [head("HATCH", f"{stem}_AREA"), _hatch(part, number), xdata]
-            for ring in part:
-                chunks += [head("LWPOLYLINE", f"{stem}_OUTLINE"), _polyline(ring, None, number), xdata]
+            rings = [_vertices(ring[:-1], number) for ring in part]
+            sizes = [len(ring) - 1 for ring in part]
+            chunks += [head("HATCH", f"{stem}_AREA"), _hatch(rings, sizes), xdata]
+            for vertices, size in zip(rings, sizes, strict=True):
+                chunks += [head("LWPOLYLINE", f"{stem}_OUTLINE"), _polyline(vertices, size, closed=True), xdata]
         for index, line in enumerate(trace.lines):
             measure = stroke_measure(trace, index, "width")
             width = 0.0 if measure is None else measure.value * (1 if measure.unit == placement.unit else scale)
-            chunks += [head("LWPOLYLINE", f"{stem}_LINE"), _polyline(placement.points(line), width, number), xdata]
+            points = placement.points(line)
+            is_loop = bool((points[0] == points[-1]).all())
+            points = points[:-1] if is_loop else points
+            vertices = _vertices(points, number, width=width)
+            chunks += [head("LWPOLYLINE", f"{stem}_LINE"), _polyline(vertices, len(points), closed=is_loop), xdata]
         x_min, y_min, x_max, y_max = trace.bounds_px
         box = placement.points(np.array([[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]]))
         x, y = (number(value) for value in box.max(axis=0))
@@ -106,31 +116,22 @@ def _xdata(trace: Trace) -> str:
     return f"1001\n{APPID}\n" + "".join(f"1000\n{fact}\n" for fact in facts)
 
 
-def _hatch(part: Sequence[Ring], number: Callable[[float], str]) -> str:
+def _hatch(rings: Sequence[str], sizes: Sequence[int]) -> str:
     chunks = ["100\nAcDbHatch\n 10\n0\n 20\n0\n 30\n0\n210\n0\n220\n0\n230\n1\n  2\nSOLID\n 70\n1\n 71\n0\n"]
-    chunks.append(f" 91\n{len(part)}\n")
-    for position, ring in enumerate(part):
+    chunks.append(f" 91\n{len(rings)}\n")
+    for position, (vertices, size) in enumerate(zip(rings, sizes, strict=True)):
         flag = (_EXTERNAL if position == 0 else _OUTERMOST) | _POLYLINE
-        chunks.append(f" 92\n{flag}\n 72\n0\n 73\n1\n 93\n{len(ring) - 1}\n")
-        chunks += [f" 10\n{number(x)}\n 20\n{number(y)}\n" for x, y in ring[:-1].tolist()]
-        chunks.append(" 97\n0\n")
+        chunks += [f" 92\n{flag}\n 72\n0\n 73\n1\n 93\n{size}\n", vertices, " 97\n0\n"]
     chunks.append(" 75\n0\n 76\n1\n 98\n0\n")
     return "".join(chunks)
 
 
-def _polyline(points: Ring, width: float | None, number: Callable[[float], str]) -> str:
-    """Write a ring, or a line with a width at the start and end of each stretch."""
-    is_loop = bool((points[0] == points[-1]).all())
-    vertices = (points[:-1] if is_loop else points).tolist()
+def _polyline(vertices: str, size: int, *, closed: bool) -> str:
+    return f"100\nAcDbPolyline\n 90\n{size}\n 70\n{int(closed)}\n{vertices}"
+
+
+def _vertices(points: Ring, number: Callable[[float], str], *, width: float | None = None) -> str:
+    """Write points, with a width at the start and end of each stretch where there is one."""
     wide = "" if width is None else f" 40\n{number(width)}\n 41\n{number(width)}\n"
-    chunks = [f"100\nAcDbPolyline\n 90\n{len(vertices)}\n 70\n{int(is_loop)}\n"]
-    chunks += [f" 10\n{number(x)}\n 20\n{number(y)}\n{wide}" for x, y in vertices]
-    return "".join(chunks)
-
-
-def _formatted(decimals: int) -> Callable[[float], str]:
-    def number(value: float) -> str:
-        text = f"{value:.{decimals}f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-
-    return number
+    xs, ys = (map(number, values) for values in points.T.tolist())
+    return "".join(map(f" 10\n{{}}\n 20\n{{}}\n{wide}".format, xs, ys))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +17,16 @@ import numpy as np
 
 from graven._version import __version__
 from graven.errors import DataError, InputError, OutputError
-from graven.io.fs import write_text_atomic
 from graven.io.gdalenv import load_rasterio
 from graven.io.records import columns_of, known, measures_from_json, measures_to_json, reading_key
 from graven.io.strictjson import read_json
+from graven.io.textstream import write_text_stream
 from graven.io.vectorframe import Placement
 from graven.types import Trace
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from graven.types import ClassTable, Georeference, Measure, PixelSize, Ring
 
@@ -34,6 +35,7 @@ __all__ = ["geojson_name", "read_geojson", "write_geojson"]
 _PIXELS = Placement((1.0, 0.0, 0.0, 0.0, 1.0, 0.0), None, "px")
 _STATUS = ("proposed", "confirmed", "rejected")
 _MAX_POINTS = 10**6
+_N_REMEMBERED = 1 << 17  # coordinates of pixel corners repeat
 _CRS84 = "urn:ogc:def:crs:OGC:1.3:CRS84"  # EPSG:4326 with longitude first, as the affine gives it
 
 
@@ -121,20 +123,18 @@ def write_geojson(
     describe = _qupath_properties if is_pixel else _flat_properties
     number = _rounded_to(placement.decimals)
     ordered = sorted(traces, key=reading_key)
-    rows = [
-        _compact(
-            {
-                "type": "Feature",
-                "id": _uuid(trace.uid) if is_pixel else trace.uid,
-                "geometry": _geometry(trace, placement, number),
-                "properties": describe(trace, classes),
-            }
-        )
-        for trace in ordered
-    ]
-    text = f'{_compact(document)[:-1]},"features":[\n' + ",\n".join(rows) + "\n]}\n"
-    _check(text, len(ordered), target.name)
-    write_text_atomic(target, text)
+
+    def chunks() -> Iterator[str]:
+        yield f'{_compact(document)[:-1]},"features":[\n'
+        for index, trace in enumerate(ordered):
+            facts = _compact(describe(trace, classes))
+            identity = _compact(_uuid(trace.uid) if is_pixel else trace.uid)
+            geometry = _geometry(trace, placement, number)
+            yield ",\n" if index else ""
+            yield f'{{"type":"Feature","id":{identity},"geometry":{geometry},"properties":{facts}}}'
+        yield "\n]}\n"
+
+    write_text_stream(target, chunks(), check=lambda path: _check(path, len(ordered), target.name))
 
 
 def read_geojson(path: str | os.PathLike[str]) -> list[Trace]:
@@ -173,11 +173,20 @@ def _compact(value: Any) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
-def _check(text: str, n_features: int, name: str) -> None:
-    """Parse what will be written, feature by feature, and count them."""
-    head, *rows, tail = text[:-1].split("\n")
-    found = sum(json.loads(row.removesuffix(","))["type"] == "Feature" for row in rows if row)
-    if found != n_features or json.loads(head + tail)["features"] != []:
+def _check(path: Path, n_features: int, name: str) -> None:
+    """Parse what was written, feature by feature, and count them."""
+    found = 0
+    try:
+        with path.open(encoding="utf-8", newline="\n") as stream:
+            head = stream.readline()
+            for line in stream:
+                if line == "]}\n":
+                    break
+                found += line != "\n" and json.loads(line.removesuffix("\n").removesuffix(","))["type"] == "Feature"
+            rest = json.loads(head + "]}")["features"] + stream.readlines()
+    except ValueError as error:
+        raise OutputError(f"{name} is not sound JSON ({error}); please report this as a defect") from error
+    if found != n_features or rest:
         raise OutputError(f"{name} does not read back as it was meant; please report this as a defect")
 
 
@@ -195,31 +204,35 @@ def _crs_urn(georeference: Georeference | None) -> str | None:
     return f"urn:ogc:def:crs:{authority[0]}::{authority[1]}"
 
 
-def _rounded_to(decimals: int) -> Callable[[float], float | int]:
-    def number(value: float) -> float | int:
+def _rounded_to(decimals: int) -> Callable[[float], str]:
+    @lru_cache(maxsize=_N_REMEMBERED)
+    def number(value: float) -> str:
         short = round(value, decimals)
-        return int(short) if short == int(short) else short
+        return json.dumps(int(short) if short == int(short) else short)
 
     return number
 
 
-def _geometry(trace: Trace, placement: Placement, number: Callable[[float], float | int]) -> dict[str, Any]:
-    def coordinates(points: Ring) -> list[list[float | int]]:
-        return [[number(x), number(y)] for x, y in points.tolist()]
+def _geometry(trace: Trace, placement: Placement, number: Callable[[float], str]) -> str:
+    """Write the geometry as JSON."""
+
+    def coordinates(points: Ring) -> str:
+        xs, ys = (map(number, values) for values in points.T.tolist())
+        return f"[[{'],['.join(map('{},{}'.format, xs, ys))}]]"
 
     if not trace.polygons:
         lines = [coordinates(placement.points(line)) for line in trace.lines]
         if len(lines) == 1:
-            return {"type": "LineString", "coordinates": lines[0]}
-        return {"type": "MultiLineString", "coordinates": lines}
+            return f'{{"type":"LineString","coordinates":{lines[0]}}}'
+        return f'{{"type":"MultiLineString","coordinates":[{",".join(lines)}]}}'
     # Pixels have y down: what is counter-clockwise as seen has a negative area there.
     parts = placement.parts(trace.polygons)
     if placement is _PIXELS:
         parts = [[ring[::-1] for ring in part] for part in parts]
-    written = [[coordinates(ring) for ring in part] for part in parts]
+    written = [f"[{','.join(map(coordinates, part))}]" for part in parts]
     if len(written) == 1:
-        return {"type": "Polygon", "coordinates": written[0]}
-    return {"type": "MultiPolygon", "coordinates": written}
+        return f'{{"type":"Polygon","coordinates":{written[0]}}}'
+    return f'{{"type":"MultiPolygon","coordinates":[{",".join(written)}]}}'
 
 
 def _flat_properties(trace: Trace, classes: ClassTable) -> dict[str, Any]:
@@ -256,6 +269,7 @@ def _qupath_properties(trace: Trace, classes: ClassTable) -> dict[str, Any]:
     }
 
 
+@cache
 def _qupath_name(column: str) -> str:
     """Write a column as QuPath does.
 

@@ -1,6 +1,6 @@
 """Rasters as Cloud Optimized GeoTIFF: classes, probabilities, and floats such as heights.
 
-Blocks stream into a tiled temporary file, from which GDAL makes the final one with its overviews. The final file is
+Blocks stream into a tiled temporary file, from which GDAL makes the final one (`graven.io.cog`). The final file is
 opened again and every pixel compared by hash with what was handed in; only then does it get its name. The same content
 gives the same bytes: nothing in the file speaks of the time or place of writing.
 """
@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from graven._version import __version__
@@ -72,8 +73,8 @@ def write_mask_cog(
 
     Notes
     -----
-    uint8, nodata 255, tiles of 512, deflate with predictor 2, overviews by majority (thin lines fade in them: draw
-    lines from the vectors).
+    uint8, nodata 255, tiles of 512, deflate (level 1) with predictor 2, overviews by majority (thin lines fade in
+    them: draw lines from the vectors).
     """
     colors = {entry.id: (*entry.rgb, 255) for entry in classes.classes}
     allowed = np.zeros(256, bool)
@@ -81,7 +82,7 @@ def write_mask_cog(
 
     def checked() -> Iterable[tuple[Window, NDArray[np.uint8]]]:
         for window, block in blocks:
-            if block.dtype == np.uint8 and not allowed[block].all():
+            if block.dtype == np.uint8 and not cv2.LUT(block, allowed.view(np.uint8)).all():
                 odd = np.unique(block[~allowed[block]]).tolist()
                 raise InputError(f"a class raster may hold 0, 255 and {sorted(colors)}, got {odd[:5]} at {window}")
             yield window, block
@@ -197,7 +198,7 @@ def write_image_cog(
 
     Notes
     -----
-    Tiles of 512, deflate with predictor 2, overviews are means.
+    Tiles of 512, deflate (level 1) with predictor 2, overviews are means.
     """
     if n_bands not in (1, 3) or dtype not in (np.uint8, np.uint16):
         raise InputError(f"a picture has 1 or 3 bands of 8 or 16 bits, got {n_bands} of {dtype}")
@@ -265,7 +266,7 @@ def write_float_cog(
 
     Notes
     -----
-    float32, nodata NaN, tiles of 512, deflate with predictor 3, overviews are means.
+    float32, nodata NaN, tiles of 512, deflate (level 1) with predictor 3, overviews are means.
     """
     plan = CogPlan(
         height=height,

@@ -13,13 +13,13 @@ import numpy as np
 
 from graven._version import __version__
 from graven.errors import OutputError
-from graven.io.fs import write_text_atomic
 from graven.io.records import known, reading_key, stroke_measure
 from graven.io.styles import svg_hatch
+from graven.io.textstream import plain_number, write_text_stream
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from graven.types import ClassDefinition, ClassTable, Georeference, PixelSize, Ring, Trace
 
@@ -105,7 +105,7 @@ def write_svg(
     ordered = sorted(traces, key=reading_key)
     box_width, box_height = canvas.number(canvas.width), canvas.number(canvas.height)
     unit = "mm" if pixel_size is not None else ""
-    lines = [
+    head = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f"<svg {_NAMESPACES}",
         f'width="{box_width}{unit}" height="{box_height}{unit}" viewBox="0 0 {box_width} {box_height}">',
@@ -118,16 +118,20 @@ def write_svg(
     ]
     if image_href is not None:
         place = f'width="{box_width}" height="{box_height}" preserveAspectRatio="none"'
-        lines += _layer("image", "image", "", [f"<image xlink:href={quoteattr(image_href)} {place}/>"])
+        head += _layer("image", "image", "", [f"<image xlink:href={quoteattr(image_href)} {place}/>"])
     known_classes = {classes[trace.class_id].id for trace in ordered}
-    for entry in classes.classes:
-        if entry.id in known_classes:
-            lines += _class_layers(entry, [trace for trace in ordered if trace.class_id == entry.id], canvas)
-    lines += _numbers(ordered, classes, canvas)
-    lines += ["</svg>", ""]
-    text = "\n".join(lines)
-    _check(text, ordered, Path(target).name)
-    write_text_atomic(target, text)
+
+    def lines() -> Iterator[str]:
+        yield from head
+        for entry in classes.classes:
+            if entry.id in known_classes:
+                yield from _class_layers(entry, [trace for trace in ordered if trace.class_id == entry.id], canvas)
+        yield from _numbers(ordered, classes, canvas)
+        yield "</svg>"
+
+    n_paths = sum(bool(trace.polygons) + len(trace.lines) for trace in ordered)
+    text = (f"{line}\n" for line in lines())
+    write_text_stream(target, text, check=lambda path: _check(path, n_paths, Path(target).name))
 
 
 class _Canvas:
@@ -136,62 +140,70 @@ class _Canvas:
     def __init__(self, height: int, width: int, pixel_size: PixelSize | None) -> None:
         self.unit = "px" if pixel_size is None else "mm"
         self.size = (1.0, 1.0) if pixel_size is None else (pixel_size.x_mm, pixel_size.y_mm)
-        self.decimals = max(0, math.ceil(-math.log10(min(self.size) / 1000)))
         self.width, self.height = width * self.size[0], height * self.size[1]
         self.diagonal = math.hypot(self.width, self.height)
-
-    def number(self, value: float) -> str:
-        """Write a number to a thousandth of a pixel."""
-        text = f"{value:.{self.decimals}f}"
-        text = text.rstrip("0").rstrip(".") if "." in text else text
-        return "0" if text == "-0" else text
+        # to a thousandth of a pixel
+        self.number = plain_number(max(0, math.ceil(-math.log10(min(self.size) / 1000))))
 
     def path(self, points: Ring, *, closed: bool) -> str:
         """Write a polyline; stretches along an axis take one number."""
-        written = [(self.number(x), self.number(y)) for x, y in np.asarray(points) * self.size]
-        parts = [f"M{written[0][0]} {written[0][1]}"]
-        for (x_before, y_before), (x, y) in zip(written, written[1:-1] if closed else written[1:], strict=False):
-            parts.append(f"H{x}" if y == y_before else f"V{y}" if x == x_before else f"L{x} {y}")
+        xs, ys = (map(self.number, values) for values in (np.asarray(points) * self.size).T.tolist())
+        written = list(zip(xs, ys, strict=True))
+        x_before, y_before = written[0]
+        parts = [f"M{x_before} {y_before}"]
+        for x, y in written[1:-1] if closed else written[1:]:
+            parts.append("H" + x if y == y_before else "V" + y if x == x_before else f"L{x} {y}")
+            x_before, y_before = x, y
         return "".join(parts) + ("Z" if closed else "")
 
 
-def _class_layers(entry: ClassDefinition, traces: Sequence[Trace], canvas: _Canvas) -> list[str]:
-    areas, hatched, outlines, strokes = [], [], [], []
-    for trace in traces:
-        facts = f'data-number="{trace.number}" data-status="{trace.status}"'
-        if known(trace.confidence) is not None:
-            facts += f' data-confidence="{trace.confidence:.3f}"'
-        if trace.polygons:
-            path = "".join(canvas.path(ring, closed=True) for part in trace.polygons for ring in part)
-            areas.append(
-                f'<path id="t{trace.uid}" fill-rule="evenodd" vector-effect="non-scaling-stroke" d="{path}" {facts}/>'
-            )
-            hatched.append(f'<use xlink:href="#t{trace.uid}"/>')
-            outlines.append(f'<use xlink:href="#t{trace.uid}"/>')
-        for index, line in enumerate(trace.lines):
-            width = stroke_measure(trace, index, "width")
-            stroke = f' stroke-width="{canvas.number(width.value)}"' if width is not None else ""
-            path = canvas.path(line, closed=bool((line[0] == line[-1]).all()))
-            strokes.append(f'<path id="t{trace.uid}-{index + 1}" d="{path}"{stroke} {facts}/>')
-    layers = []
+def _class_layers(entry: ClassDefinition, traces: Sequence[Trace], canvas: _Canvas) -> Iterator[str]:
+    """Yield the layers of a class line by line; one without content is left out."""
     label, hatch, color = f"{entry.name} ", f"url(#hatch-{entry.id})", entry.color
+    areas = [trace for trace in traces if trace.polygons]
     if areas:
-        layers += _layer(f"areas-{entry.id}", label + "areas", f'fill="{color}" stroke="none"', areas)
+        look = f'fill="{color}" stroke="none"'
+        yield from _layer(f"areas-{entry.id}", label + "areas", look, (_area(trace, canvas) for trace in areas))
         look = f'fill="{hatch}" stroke="black" stroke-width="1" style="display:none"'
-        layers += _layer(f"hatch-layer-{entry.id}", label + "hatch", look, hatched)
-    if strokes:
+        yield from _layer(f"hatch-layer-{entry.id}", label + "hatch", look, map(_again, areas))
+    if any(trace.lines for trace in traces):
         look = f'fill="none" stroke="{color}" stroke-width="1" stroke-linecap="round" stroke-linejoin="round"'
-        layers += _layer(f"lines-{entry.id}", label + "centre-lines", look, strokes)
-    if outlines:
+        strokes = (stroke for trace in traces for stroke in _strokes(trace, canvas))
+        yield from _layer(f"lines-{entry.id}", label + "centre-lines", look, strokes)
+    if areas:
         look = f'fill="none" stroke="{color}" stroke-width="1"'
-        layers += _layer(f"outlines-{entry.id}", label + "outlines", look, outlines)
-    return layers
+        yield from _layer(f"outlines-{entry.id}", label + "outlines", look, map(_again, areas))
 
 
-def _numbers(traces: Sequence[Trace], classes: ClassTable, canvas: _Canvas) -> list[str]:
+def _area(trace: Trace, canvas: _Canvas) -> str:
+    path = "".join(canvas.path(ring, closed=True) for part in trace.polygons for ring in part)
+    return (
+        f'<path id="t{trace.uid}" fill-rule="evenodd" vector-effect="non-scaling-stroke" d="{path}" {_facts(trace)}/>'
+    )
+
+
+def _again(trace: Trace) -> str:
+    """Refer to an area that was drawn before."""
+    return f'<use xlink:href="#t{trace.uid}"/>'
+
+
+def _strokes(trace: Trace, canvas: _Canvas) -> Iterator[str]:
+    for index, line in enumerate(trace.lines):
+        width = stroke_measure(trace, index, "width")
+        stroke = f' stroke-width="{canvas.number(width.value)}"' if width is not None else ""
+        path = canvas.path(line, closed=bool((line[0] == line[-1]).all()))
+        yield f'<path id="t{trace.uid}-{index + 1}" d="{path}"{stroke} {_facts(trace)}/>'
+
+
+def _facts(trace: Trace) -> str:
+    facts = f'data-number="{trace.number}" data-status="{trace.status}"'
+    return facts if known(trace.confidence) is None else f'{facts} data-confidence="{trace.confidence:.3f}"'
+
+
+def _numbers(traces: Sequence[Trace], classes: ClassTable, canvas: _Canvas) -> Iterator[str]:
     size = canvas.diagonal / 120
-    texts = []
-    for trace in traces:
+
+    def text(trace: Trace) -> str:
         label = f"{classes[trace.class_id].code}{trace.number}"
         x_min, y_min, x_max, _ = trace.bounds_px
         x, anchor = x_max * canvas.size[0] + size / 4, "start"
@@ -199,21 +211,27 @@ def _numbers(traces: Sequence[Trace], classes: ClassTable, canvas: _Canvas) -> l
             x, anchor = max(x_min * canvas.size[0] - size / 4, size * len(label)), "end"
         y = min(max(y_min * canvas.size[1] + size / 2, size), canvas.height)
         place = f'x="{canvas.number(x)}" y="{canvas.number(y)}" text-anchor="{anchor}"'
-        texts.append(f"<text {place}>{escape(label)}</text>")
-    look = f'font-family="sans-serif" font-size="{canvas.number(size)}" fill="black" stroke="none"'
-    return _layer("numbers", "numbers", look, texts) if texts else []
+        return f"<text {place}>{escape(label)}</text>"
+
+    if traces:
+        look = f'font-family="sans-serif" font-size="{canvas.number(size)}" fill="black" stroke="none"'
+        yield from _layer("numbers", "numbers", look, map(text, traces))
 
 
-def _layer(identifier: str, label: str, look: str, content: list[str]) -> list[str]:
-    head = f'<g id="{identifier}" inkscape:groupmode="layer" inkscape:label={quoteattr(label)} {look}'.rstrip()
-    return [f"{head}>", *content, "</g>"]
+def _layer(identifier: str, label: str, look: str, content: Iterable[str]) -> Iterator[str]:
+    yield f'<g id="{identifier}" inkscape:groupmode="layer" inkscape:label={quoteattr(label)} {look}'.rstrip() + ">"
+    yield from content
+    yield "</g>"
 
 
-def _check(text: str, traces: Sequence[Trace], name: str) -> None:
-    """Parse what will be written, and count what is in it."""
-    found = sum(
-        element.tag.endswith("}path") and "data-number" in element.attrib for element in ET.fromstring(text).iter()
-    )
-    expected = sum(bool(trace.polygons) + len(trace.lines) for trace in traces)
-    if found != expected:
-        raise OutputError(f"{name}: {expected} paths were to be drawn, {found} are; please report this as a defect")
+def _check(path: Path, n_paths: int, name: str) -> None:
+    """Parse what was written, and count what is in it."""
+    found = 0
+    try:
+        for _, element in ET.iterparse(path):
+            found += element.tag.endswith("}path") and "data-number" in element.attrib
+            element.clear()
+    except ET.ParseError as error:
+        raise OutputError(f"{name} is not sound XML ({error}); please report this as a defect") from error
+    if found != n_paths:
+        raise OutputError(f"{name}: {n_paths} paths were to be drawn, {found} are; please report this as a defect")

@@ -13,10 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from graven.errors import InputError
+from graven.measure.sweeps import join_runs, paint_runs, sum_up
 from graven.types import Window
 
 __all__ = ["Components", "ReadWindow", "Runs", "bands", "find_components", "label_runs", "read_runs", "runs_of"]
@@ -58,10 +57,9 @@ class Runs:
     def paint(self, row: int, row_end: int) -> NDArray[np.uint8]:
         """Give rows ``row`` to ``row_end`` as an array of 0 and 1."""
         first, last = np.searchsorted(self.row, [row, row_end])
-        steps = np.zeros((row_end - row, self.width + 1), np.int8)
-        steps[self.row[first:last] - row, self.start[first:last]] = 1
-        steps[self.row[first:last] - row, self.stop[first:last]] = -1
-        return np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1].view(np.uint8)
+        painted = np.zeros((row_end - row, self.width), np.uint8)
+        paint_runs(self.row[first:last], self.start[first:last], self.stop[first:last], row, painted)
+        return painted
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ class Components:
             return self
         of_run = keep[self.label]
         renumbered = (np.cumsum(keep) - 1).astype(np.int32)
-        return _components(self.runs.where(of_run), renumbered[self.label[of_run]])
+        return _components(self.runs.where(of_run), renumbered[self.label[of_run]], int(keep.sum()))
 
 
 def bands(height: int, width: int, band_rows: int) -> list[Window]:
@@ -160,9 +158,12 @@ def runs_of(mask: NDArray[np.bool_], *, first_row: int = 0) -> tuple[NDArray[np.
     [[0, 1, 1], [1, 0, 2], [3, 1, 3]]
     """
     height, width = mask.shape
-    padded = np.zeros((height, width + 2), bool)
-    padded[:, 1:-1] = mask
-    rows, cols = np.nonzero(padded[:, 1:] != padded[:, :-1])
+    padded = np.zeros((height, width + 1), bool)  # a background pixel between the rows
+    padded[:, :-1] = mask
+    flat = padded.reshape(-1)
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    ends = np.concatenate([[0], changes]) if flat[:1].any() else changes
+    rows, cols = np.divmod(ends, width + 1)
     return (rows[::2] + first_row).astype(np.int32), cols[::2].astype(np.int32), cols[1::2].astype(np.int32)
 
 
@@ -213,26 +214,7 @@ def label_runs(runs: Runs, *, connectivity: Literal[4, 8]) -> NDArray[np.int32]:
     ndarray of shape (R,), int32
         Component of each run; components are numbered from 0 in raster order of their first pixels.
     """
-    count = len(runs)
-    if count == 0:
-        return np.zeros(0, np.int32)
-    stride = runs.width + 2  # keeps the last column of a row away from the first one of the next
-    start = runs.row.astype(np.int64) * stride + runs.start
-    stop = start + runs.length
-    # A run of the next row is a neighbour when the two stretches overlap (4) or overlap or touch (8).
-    touching = connectivity == 8
-    first = np.searchsorted(stop, start + stride, side="left" if touching else "right")
-    n_below = np.searchsorted(start, stop + stride, side="right" if touching else "left") - first
-    upper = np.repeat(np.arange(count), n_below)
-    lower = np.arange(len(upper)) - np.repeat(np.cumsum(n_below) - n_below, n_below) + first[upper]
-    links = coo_array((np.ones(len(upper), np.int8), (upper, lower)), shape=(count, count))
-    n_labels, label = connected_components(links, directed=False)
-    first_run = np.full(n_labels, count)
-    np.minimum.at(first_run, label, np.arange(count))
-    rank = np.empty(n_labels, np.int32)
-    rank[np.argsort(first_run)] = np.arange(n_labels, dtype=np.int32)
-    labels: NDArray[np.int32] = rank[label]
-    return labels
+    return join_runs(runs.row, runs.start, runs.stop, 1 if connectivity == 8 else 0)[0]
 
 
 def find_components(runs: Runs) -> Components:
@@ -255,22 +237,9 @@ def find_components(runs: Runs) -> Components:
     >>> found.area_px.tolist(), found.bbox_px.tolist()
     ([2, 2], [[0, 0, 2, 2], [0, 3, 2, 4]])
     """
-    return _components(runs, label_runs(runs, connectivity=8))
+    return _components(runs, *join_runs(runs.row, runs.start, runs.stop, 1))
 
 
-def _components(runs: Runs, label: NDArray[np.int32]) -> Components:
-    n_objects = int(label.max()) + 1 if len(label) else 0
-    length = runs.length
-    area = np.bincount(label, weights=length, minlength=n_objects)
-    sum_x = np.bincount(label, weights=length * (runs.start.astype(np.int64) + runs.stop) / 2, minlength=n_objects)
-    sum_y = np.bincount(label, weights=length * (runs.row + 0.5), minlength=n_objects)
-    first_run = np.full(n_objects, len(runs))
-    np.minimum.at(first_run, label, np.arange(len(runs)))
-    bbox = np.empty((n_objects, 4), np.int64)
-    bbox[:, :2], bbox[:, 2:] = max(runs.height, runs.width), 0
-    np.minimum.at(bbox[:, 0], label, runs.row)
-    np.minimum.at(bbox[:, 1], label, runs.start)
-    np.maximum.at(bbox[:, 2], label, runs.row + 1)
-    np.maximum.at(bbox[:, 3], label, runs.stop)
-    centroid = np.stack([sum_x, sum_y], axis=1) / np.maximum(area, 1)[:, None]
-    return Components(runs, label, first_run, area.astype(np.int64), bbox, centroid)
+def _components(runs: Runs, label: NDArray[np.int32], n_objects: int) -> Components:
+    first_run, area, bbox, moment = sum_up(runs.row, runs.start, runs.stop, label, n_objects)
+    return Components(runs, label, first_run, area, bbox, moment / np.maximum(area, 1)[:, None])

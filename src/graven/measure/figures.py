@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from graven.measure.components import Components, ReadWindow
     from graven.measure.objects import Evidence
 
-__all__ = ["trace_figures", "trace_lines"]
+__all__ = ["trace_figures", "trace_lines", "trace_objects"]
 
 
 def trace_figures(
@@ -116,6 +116,43 @@ def trace_figures(
         min_area_px=_min_area_px(min_area_px, min_area_mm2, pixel_size),
         band_rows=band_rows,
     )
+    return trace_objects(
+        components,
+        evidence,
+        class_id=class_id,
+        source=source,
+        pixel_size=pixel_size,
+        with_centerlines=with_centerlines,
+        band_rows=band_rows,
+    )
+
+
+def trace_objects(
+    components: Components,
+    evidence: Evidence | None = None,
+    *,
+    class_id: int,
+    source: str,
+    pixel_size: PixelSize | None = None,
+    with_centerlines: bool = False,
+    band_rows: int = 1024,
+) -> list[Trace]:
+    """Trace objects that were found before, and measure them.
+
+    Parameters
+    ----------
+    components : Components
+        The objects, as `graven.measure.objects` finds them.
+    evidence : Evidence, optional
+        What the probability says of them.
+    class_id, source, pixel_size, with_centerlines, band_rows
+        As in `trace_figures`.
+
+    Returns
+    -------
+    list of Trace
+        As from `trace_figures`.
+    """
     polygons = trace_polygons(components)
     borders = _Borders(components, evidence, polygons, pixel_size)
     lines: Sequence[tuple[Centerline, ...]] = [()] * len(components)

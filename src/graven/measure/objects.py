@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from graven.errors import InputError
 from graven.measure.components import Runs, bands, find_components, label_runs, runs_of
+from graven.measure.sweeps import cut_band
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from graven.measure.components import Components, ReadWindow
     from graven.types import Window
 
-__all__ = ["Evidence", "find_objects"]
+__all__ = ["Evidence", "cut_objects", "find_objects", "least_step"]
 
 _STEPS_PER_UNIT = 1 << 20  # float probabilities are counted in whole steps, so sums do not depend on their order
 
@@ -118,6 +120,93 @@ def find_objects(
     high = np.bincount(everything.label, weights=np.concatenate(n_high), minlength=n_all).astype(np.int64)
     group, growth = _growth(everything, _joined(low_runs, height, width))
     return components, Evidence(mean[large], high[large], group[large], growth)
+
+
+def least_step(threshold: float) -> int:
+    """Give the smallest byte of a probability in steps of 1/255 that reaches a threshold.
+
+    Parameters
+    ----------
+    threshold : float, 0 to 1
+        The threshold.
+
+    Returns
+    -------
+    int
+        ``ceil(255 * threshold)``, where a billionth of a step does not count.
+
+    Examples
+    --------
+    >>> least_step(0.5), least_step(0.2), least_step(0.6)
+    (128, 51, 153)
+    """
+    return math.ceil(threshold * 255 - 1e-9)
+
+
+def cut_objects(
+    read_prob: ReadWindow,
+    *,
+    height: int,
+    width: int,
+    threshold: float = 0.5,
+    threshold_spread: float = 0.1,
+    min_area_px: float = 0.0,
+    band_rows: int = 1024,
+) -> tuple[Components, Evidence]:
+    """Cut a probability, and find the objects and what it says of them in the same pass.
+
+    Parameters
+    ----------
+    read_prob : callable
+        ``read_prob(window) -> (h, w)`` uint8 in steps of 1/255; 0 where nothing is known.
+    height, width : int, pixels
+        Size of the raster.
+    threshold, threshold_spread : float
+        Where to cut (`least_step`), and how far the cut is moved down and up.
+    min_area_px : float, pixels
+        Smaller objects are dropped first, as if the mask had never held them.
+    band_rows : int, >= 1
+        Rows read at a time; the result does not depend on it.
+
+    Returns
+    -------
+    components : Components
+        The objects; ``components.runs`` is the mask.
+    evidence : Evidence
+        What `find_objects` would say of that mask and the probability.
+
+    Raises
+    ------
+    InputError
+        If the reader gives another shape or type than asked for.
+    """
+    cut = least_step(threshold)
+    low = min(cut, math.ceil((threshold - threshold_spread) * 255))
+    high = math.ceil((threshold + threshold_spread) * 255)
+    found: list[NDArray[np.int32]] = []
+    wide: list[NDArray[np.int32]] = []
+    for window in bands(height, width, band_rows):
+        prob = _read(read_prob, window, "probability")
+        if prob.dtype != np.uint8:
+            raise InputError(f"a probability to be cut must be uint8 in steps of 1/255, got {prob.dtype}")
+        for parts, table in zip((found, wide), cut_band(prob, window.row, low, cut, high), strict=True):
+            parts.append(table)
+    row, start, stop, sums, n_high = _columns(found)
+    everything = find_components(Runs(row, start, stop, height, width))
+    mean = np.bincount(everything.label, weights=sums, minlength=len(everything)) / everything.area_px / 255
+    above = np.bincount(everything.label, weights=n_high, minlength=len(everything)).astype(np.int64)
+    large = everything.area_px >= min_area_px
+    components = everything.select(large)
+    row, start, stop = _columns(wide)
+    group, growth = _growth(components, Runs(row, start, stop, height, width))
+    return components, Evidence(mean[large], above[large], group, growth)
+
+
+def _columns(parts: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
+    """Join tables, and let go of them: each column by itself."""
+    columns = [np.concatenate([part[:, column] for part in parts]) for column in range(parts[0].shape[1])]
+    parts.clear()
+    return columns
 
 
 def _growth(components: Components, low: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

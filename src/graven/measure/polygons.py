@@ -1,36 +1,45 @@
 """Outlines of objects along pixel edges: exact, valid, canonical.
 
-A corner of an outline lies where a run begins or ends in one row and not, or the other way round, in the next. Sorted
-by rows, corners pair up to horizontal stretches; sorted by columns, to vertical ones; walking from stretch to stretch
-gives the rings. No pixel is looked at again, so the size of an object does not matter, only that of its outline.
+A corner of an outline lies where a run begins or ends in one row and not, or the other way round, in the next. Along a
+row, corners pair up to horizontal stretches; along a column, to vertical ones; walking from stretch to stretch gives
+the rings. No pixel is looked at again, so the size of an object does not matter, only that of its outline. Objects
+share no corner, so a large panel is traced some objects at a time.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 
-from graven.measure.components import label_runs
 from graven.measure.outlines import follow_rings
+from graven.measure.sweeps import find_corners, join_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    from graven.measure.components import Components, Runs
+    from graven.measure.components import Components
     from graven.types import Ring
 
 __all__ = ["outer_rings", "signed_area", "trace_polygons"]
 
+RUNS_AT_A_TIME = 1 << 18
 
-def trace_polygons(components: Components) -> list[tuple[tuple[Ring, ...], ...]]:
+
+def trace_polygons(
+    components: Components, *, runs_at_a_time: int = RUNS_AT_A_TIME
+) -> list[tuple[tuple[Ring, ...], ...]]:
     """Trace the outlines of all objects.
 
     Parameters
     ----------
     components : Components
         Objects of a mask.
+    runs_at_a_time : int, >= 1
+        How many runs are traced together, more where one object has more; the result does not depend on it.
 
     Returns
     -------
@@ -58,24 +67,39 @@ def trace_polygons(components: Components) -> list[tuple[tuple[Ring, ...], ...]]
     >>> outline.astype(int).tolist()
     [[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2], [0, 0]]
     """
+    objects: list[tuple[tuple[Ring, ...], ...]] = []
     runs = components.runs
-    if len(runs) == 0:
-        return []
-    x, y, run, is_start, is_below = _corners(runs)
-    by_column = np.lexsort((is_below, y, x))
-    vertical = np.empty(len(x), np.int64)
-    vertical[by_column[::2]], vertical[by_column[1::2]] = by_column[1::2], by_column[::2]
-    twin = np.full(len(x), -1, np.int64)
-    pinch = np.flatnonzero((x[1:] == x[:-1]) & (y[1:] == y[:-1]))
-    twin[pinch], twin[pinch + 1] = pinch + 1, pinch
-    order, offset, double_area = follow_rings(x, y, vertical, twin, is_start)
+    for chosen, owner in _shares(components.label, len(components), runs_at_a_time):
+        objects += _trace(runs.row[chosen], runs.start[chosen], runs.stop[chosen], owner)
+    return objects
 
+
+def _shares(
+    label: NDArray[np.int32], n_objects: int, runs_at_a_time: int
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Divide objects into shares of consecutive ones; yield the runs of each in raster order, and their objects."""
+    ends = np.cumsum(np.bincount(label, minlength=n_objects))
+    by_object = np.argsort(label, kind="stable").astype(np.int32)
+    first = done = 0
+    while first < n_objects:
+        last = max(first + 1, int(np.searchsorted(ends, done + runs_at_a_time, side="right")))
+        chosen = np.sort(by_object[done : ends[last - 1]])
+        yield chosen, (label[chosen] - first).astype(np.int32)
+        first, done = last, int(ends[last - 1])
+
+
+def _trace(
+    row: NDArray[np.int32], start: NDArray[np.int32], stop: NDArray[np.int32], label: NDArray[np.int32]
+) -> list[tuple[tuple[Ring, ...], ...]]:
+    """Trace objects of which each has a run, numbered from 0 without gaps."""
+    x, y, run, is_start, vertical, twin = find_corners(row, start, stop)
+    order, offset, double_area = follow_rings(x, y, vertical, twin, is_start)
     first = order[offset[:-1]]
-    part = label_runs(runs, connectivity=4)[run[first]]
-    owner = components.label[run[first]]
+    part = join_runs(row, start, stop, 0)[0][run[first]]
+    owner = label[run[first]]
     sequence = np.lexsort((x[first], y[first], double_area < 0, part, owner))
     points = np.stack([x[order], y[order]], axis=1).astype(np.float64)
-    objects: list[list[list[Ring]]] = [[] for _ in range(len(components))]
+    objects: list[list[list[Ring]]] = [[] for _ in range(int(label.max()) + 1)]
     last_part = -1
     for ring in sequence:
         closed = np.concatenate([points[offset[ring] : offset[ring + 1]], points[offset[ring]][None]])
@@ -130,39 +154,3 @@ def outer_rings(polygons: tuple[tuple[Ring, ...], ...]) -> list[Ring]:
     around, within = shapely.STRtree(inside).query([shapely.Polygon(ring) for ring in exteriors], predicate="contains")
     hidden = set(within[around != within].tolist())
     return [ring for index, ring in enumerate(exteriors) if index not in hidden]
-
-
-def _corners(runs: Runs) -> tuple[NDArray[Any], ...]:
-    """Find the corners of all outlines, sorted by ``(y, x)``.
-
-    Returns
-    -------
-    x, y : ndarray of shape (N,), int32, pixels
-        The corner.
-    run : ndarray of shape (N,), int64
-        The run whose end lies on the vertical stretch of the corner.
-    is_start : ndarray of shape (N,), bool
-        Whether that end is the start of the run.
-    is_below : ndarray of shape (N,), bool
-        Whether the vertical stretch goes down from the corner.
-
-    Notes
-    -----
-    Each end of a run is a vertical edge one pixel long, with an upper and a lower point. A point that two edges share
-    is no corner when both are starts or both are stops: the outline goes straight on. When one is a start and the other
-    a stop, two pixels touch there at their corners; both points stay, the stop before the start, so that the left
-    stretch ends before the right one begins.
-    """
-    index = np.arange(len(runs))
-    x = np.concatenate([runs.start, runs.stop] * 2)
-    y = np.concatenate([runs.row, runs.row, runs.row + 1, runs.row + 1])
-    run = np.concatenate([index] * 4)
-    is_start = np.repeat([True, False, True, False], len(runs))
-    is_below = np.repeat([True, True, False, False], len(runs))
-    order = np.lexsort((is_start, x, y))
-    x, y, run, is_start, is_below = x[order], y[order], run[order], is_start[order], is_below[order]
-    straight = (x[1:] == x[:-1]) & (y[1:] == y[:-1]) & (is_start[1:] == is_start[:-1])
-    keep = np.ones(len(x), bool)
-    keep[1:] &= ~straight
-    keep[:-1] &= ~straight
-    return x[keep], y[keep], run[keep], is_start[keep], is_below[keep]

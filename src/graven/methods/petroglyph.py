@@ -22,8 +22,9 @@ import numpy as np
 
 from graven._version import __version__
 from graven.errors import DataError, DefectError, InputError, MismatchError, UsageError
-from graven.measure.components import bands, find_components, read_runs
-from graven.measure.figures import trace_figures
+from graven.measure.components import bands
+from graven.measure.figures import trace_objects
+from graven.measure.objects import cut_objects
 from graven.measure.totals import panel_totals
 from graven.methods.prediction import BAND_ROWS, Panel, Tracer, on_input_grid, predict
 from graven.prepare.blocks import shared_blocks
@@ -67,6 +68,8 @@ class PetroglyphSettings:
         Smaller figures are dropped: mm² where a scale is known, else px².
     gate, rotation : bool
         Whether the gate and the rotation correction take part.
+    gate_threshold : float, 0 to 1, or None
+        A tile is predicted where the gate reaches it.
     force_scale : bool
         Accept a pixel size more than four times off the model's.
     tta : str
@@ -78,6 +81,7 @@ class PetroglyphSettings:
     threshold: float | None = None
     min_object: float | None = None
     gate: bool = True
+    gate_threshold: float | None = None
     rotation: bool = True
     force_scale: bool = False
     tta: str = "none"
@@ -213,6 +217,8 @@ def plan(raster: Raster, spec: ModelSpec, settings: PetroglyphSettings) -> Petro
     threshold = spec.threshold if settings.threshold is None else settings.threshold
     if not 0.1 < threshold < 0.9:
         raise InputError(f"the threshold must lie between 0.1 and 0.9 (it is also moved by 0.1), got {threshold}")
+    if settings.gate_threshold is not None and not 0 < settings.gate_threshold <= 1:
+        raise InputError(f"--gate-threshold must lie above 0 and at most at 1, got {settings.gate_threshold}")
     return PetroglyphPlan(
         raster=raster,
         frame=frame,
@@ -272,8 +278,13 @@ def panel(
     -------
     Panel
         With the hash of everything on which stored rows depend: input and its valid pixels, frame, models, engines.
+
+    Raises
+    ------
+    DataError
+        If no pixel of the input is valid.
     """
-    valid_sha256 = _valid_sha256(planned.raster)
+    valid_sha256, n_valid_px = _valid(planned.raster)
     return Panel(
         raster=planned.raster,
         frame=planned.frame,
@@ -281,6 +292,7 @@ def panel(
         grid=planned.grid,
         work=work,
         valid_sha256=valid_sha256,
+        n_valid_px=n_valid_px,
         key=_key(planned, segmenter, gate, valid_sha256),
         resume=resume,
     )
@@ -328,29 +340,27 @@ def trace(
     found = panel(planned, segmenter, gate, work, resume=resume)
     probs, summary, screening = predict(found, segmenter, gate, progress=progress)
     prob = on_input_grid(found, probs)
-    valid_px = sum(int(raster.read_valid(window).sum()) for window in _bands(raster))
-    if valid_px == 0:
-        raise DataError(f"{raster.name} has no valid pixel; check its alpha or nodata, and --roi")
-    figures = find_components(
-        read_runs(lambda window: prob.read(window)[0] >= planned.step, height=raster.height, width=raster.width)
+    objects, evidence = cut_objects(
+        lambda window: prob.read(window)[0],
+        height=raster.height,
+        width=raster.width,
+        threshold=planned.threshold,
+        min_area_px=planned.min_area_px,
     )
-    runs = figures.select(figures.area_px >= planned.min_area_px).runs
+    runs = objects.runs
 
     def read_mask(window: Window) -> NDArray[np.uint8]:
         painted = runs.paint(window.row, window.row_end)[:, window.col : window.col_end]
         return np.where(raster.read_valid(window), painted, np.uint8(NODATA))
 
-    traces = trace_figures(
-        read_mask,
-        lambda window: prob.read(window)[0],
-        height=raster.height,
-        width=raster.width,
+    traces = trace_objects(
+        objects,
+        evidence,
         class_id=segmenter.spec.classes.classes[0].id,
         source=raster.source_sha256 or raster.name,
-        threshold=planned.threshold,
         pixel_size=raster.pixel_size,
     )
-    totals = panel_totals(traces, valid_px=valid_px, pixel_size=raster.pixel_size)
+    totals = panel_totals(traces, valid_px=found.n_valid_px, pixel_size=raster.pixel_size)
     return PetroglyphRecord(
         plan=planned,
         prob=prob,
@@ -386,12 +396,16 @@ def _min_area_px(raster: Raster, spec: ModelSpec, min_object: float | None) -> f
     return spec.min_object_mm2 / (spec.pixel_size_mm or 1.0) ** 2
 
 
-def _valid_sha256(raster: Raster) -> str:
-    """Hash which pixels are valid: alpha, nodata and the region of interest."""
-    digest = hashlib.sha256()
+def _valid(raster: Raster) -> tuple[str, int]:
+    """Hash and count the valid pixels: alpha, nodata and the region of interest."""
+    digest, count = hashlib.sha256(), 0
     for window in _bands(raster):
-        digest.update(np.packbits(raster.read_valid(window)).tobytes())
-    return digest.hexdigest()
+        valid = raster.read_valid(window)
+        digest.update(np.packbits(valid).tobytes())
+        count += int(np.count_nonzero(valid))
+    if count == 0:
+        raise DataError(f"{raster.name} has no valid pixel; check its alpha or nodata, and --roi")
+    return digest.hexdigest(), count
 
 
 def _key(planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None, valid_sha256: str) -> str:

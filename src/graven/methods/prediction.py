@@ -71,6 +71,8 @@ class Panel:
         Existing folder.
     valid_sha256 : str
         Hash of which pixels of the input are valid.
+    n_valid_px : int
+        How many are.
     key : str
         Hash of everything on which stored rows depend.
     resume : bool
@@ -83,6 +85,7 @@ class Panel:
     grid: TileGrid
     work: Path
     valid_sha256: str
+    n_valid_px: int
     key: str
     resume: bool
 

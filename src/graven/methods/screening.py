@@ -94,7 +94,7 @@ class Screening:
         cells = (original.width / width, 0.0, 0.0, 0.0, original.height / height, 0.0)
         matrix = compose(invert(cells), compose(frame.matrix, _scaling(cell_px)))
         found: NDArray[np.uint8] = bring_back(raster_from_array(small), matrix, height, width).read()[0]
-        return found.astype(np.float32) / 255
+        return found.astype(np.float32) / np.float32(255)
 
 
 def is_coarse(engine: Engine, spec: ModelSpec) -> bool:
@@ -244,7 +244,7 @@ def coarse_states(seen: Raster, grid: TileGrid, *, factor: int, threshold: float
         line = _coarse(grid.window(tile_row, 0), factor).intersection(seen.bounds)
         strip = Window(line.row, 0, line.height, seen.width)
         highest: NDArray[np.uint8] = seen.read(strip).max(axis=(0, 1))
-        known: NDArray[np.bool_] = seen.read_valid(strip).any(axis=0)
+        known = np.asarray(seen.read_valid(strip).any(axis=0))
         letters = ""
         for tile_col in range(grid.n_cols):
             part = _coarse(grid.window(tile_row, tile_col), factor).intersection(seen.bounds)

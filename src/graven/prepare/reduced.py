@@ -105,8 +105,7 @@ def reduced_view(raster: Raster, factor: int) -> Raster:
 
     def read_valid(window: Window) -> NDArray[np.bool_]:
         valid = raster.read_valid_padded(blocks(window))
-        blocks_valid: NDArray[np.bool_] = valid.reshape(window.height, factor, window.width, factor).any(axis=(1, 3))
-        return blocks_valid
+        return np.asarray(valid.reshape(window.height, factor, window.width, factor).any(axis=(1, 3)))
 
     size = raster.pixel_size
     return replace(
