@@ -105,7 +105,7 @@ class Models:
     def gate(self) -> Tracer:
         """Its gate."""
         found = read_companion(self.bundle, "gate")
-        return Tracer(found.spec, load_engine(found.model_path))
+        return Tracer(found.spec, load_engine(found.model_path, precision="float32"))
 
     @cached_property
     def predictor(self) -> Predictor:
@@ -237,6 +237,7 @@ def _panel(planned: PetroglyphPlan, work: Path) -> Panel:
         grid=planned.grid,
         work=work,
         valid_sha256="",
+        n_valid_px=0,
         key="",
         resume=False,
     )

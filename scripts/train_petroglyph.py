@@ -31,7 +31,7 @@ from graven.methods.prediction import Tracer
 from graven.methods.screening import coarse_factor, screen_coarse
 from graven.metrics import BinaryCounts, MatchCounts, binary_counts, boundary_counts, total
 from graven.predict.engines import load_engine
-from graven.predict.stream import predict_raster
+from graven.predict.stream import MemoryRows, predict_raster
 from graven.prepare.chain import PrepareChain
 from graven.prepare.frame import working_frame
 from graven.prepare.reduced import reduced_view
@@ -310,25 +310,6 @@ def write_model(role: str, out: Path, stores: dict[str, PanelStore]) -> Bundle:
     return bundle
 
 
-class Memory:
-    """Rows of one panel, kept in memory."""
-
-    def __init__(self) -> None:
-        self.parts: list[NDArray[np.uint8]] = []
-        self.states: list[str] = []
-
-    @property
-    def rows_done(self) -> int:
-        """Rows that were stored."""
-        return sum(part.shape[1] for part in self.parts)
-
-    def write_rows(self, row: int, probs: NDArray[np.uint8], *, state: str) -> None:
-        """Store rows of shape (K, n, W)."""
-        del row
-        self.parts.append(probs)
-        self.states.append(state)
-
-
 def evaluate(out: Path) -> dict[str, Any]:
     """Measure the bundles on the frozen test sets, through the tiles, engine and blending that users get."""
     segment, gate = (load_tracer(out, role) for role in ("segment", "gate"))
@@ -372,9 +353,9 @@ def evaluate_set(segment: Tracer, gate: Tracer, specs: Sequence[PanelSpec], *, n
                 raster, frame, grid, gate.spec, gate.engine, Path(folder), factor=factor, key="", resume=False
             )
         for kind, states in (("gated", screening.states), ("ungated", None)):
-            sink = Memory()
+            sink = MemoryRows()
             predict_raster(prepared, grid, segment.engine, n_classes=1, sink=sink, states=states)
-            preds = np.concatenate(sink.parts, axis=1)[0] >= step
+            preds = sink.probs[0] >= step
             counts[kind].append(binary_counts(preds, panel.mask, panel.valid))
             edges[kind].append(boundary_counts(preds, panel.mask, panel.valid, tolerance_px=2.0))
         tally(tiles, grid, "".join(screening.states), panel.mask, panel.valid)
@@ -409,10 +390,10 @@ def compare_with_whole(spec: ModelSpec, engine: Engine, specs: Sequence[PanelSpe
         prepared = chain.view(raster)
         answers = []
         for tile_px, overlap_px in ((spec.tile_px, spec.overlap_px), (max(raster.height, raster.width), 0)):
-            sink = Memory()
+            sink = MemoryRows()
             grid = TileGrid(raster.height, raster.width, tile_px=tile_px, overlap_px=overlap_px)
             predict_raster(prepared, grid, engine, n_classes=1, sink=sink)
-            answers.append(np.concatenate(sink.parts, axis=1)[0].astype(np.int16))
+            answers.append(sink.probs[0].astype(np.int16))
         tiled, whole = (answer[panel.valid] for answer in answers) if panel.valid is not None else answers
         differences.append(np.bincount(np.abs(tiled - whole).ravel(), minlength=256))
         changed += int(((tiled >= step) != (whole >= step)).sum())

@@ -110,7 +110,9 @@ def test_the_same_run_gives_the_same_record(
 def test_a_region_limits_the_work(graven: Callable, panel: Path, model: Path, tmp_path: Path) -> None:
     x, y = 600000, 5100000
     left = f"POLYGON(({x} {y},{x + 0.1} {y},{x + 0.1} {y - 0.15},{x} {y - 0.15},{x} {y}))"  # 200 of 420 columns
-    facts = graven("segment", panel, "-m", model, "-o", "out", "--roi", left, "--json").lines()[-1]
+    result = graven("segment", panel, "-m", model, "-o", "out", "--roi", left, "--json")
+    assert result.code == 0, result.err
+    facts = result.lines()[-1]
     assert facts["n_traces"] == 1
     mask = tifffile.imread(tmp_path / "out" / "panel_mask.tif")
     assert (mask[:, 200:] == 255).all()

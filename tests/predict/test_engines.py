@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -241,3 +242,26 @@ def test_a_batch_that_does_not_fit_is_refused(name: str) -> None:
         with pytest.raises(DefectError, match=rf"{name} failed on a batch of shape \(1, 2, 64, 96\)"):
             engine(_pixels(8)[:, :2])
     assert engine(_pixels(8)).shape == (1, 1, 64, 96)
+
+
+CTRL_C_AFTER_ENGINES = """
+import gc, signal, sys
+from pathlib import Path
+from graven.predict.engines import load_engine
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background ignores it
+first, second = (load_engine(Path(sys.argv[1]), engine="openvino") for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_ctrl_c_is_heard_after_engines_went_in_the_order_they_came(write_onnx: Callable[..., Path]) -> None:
+    command = [sys.executable, "-c", CTRL_C_AFTER_ENGINES, str(write_onnx())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr

@@ -220,7 +220,6 @@ def segment(
     segmenter, screen = load_tracers(
         bundle, settings, engine=engine, precision=precision, device=device, n_parallel=n_parallel
     )
-    monitor.say(f"engine: {segmenter.engine.reason}")
     if tile_px is not None:
         for tracer in (segmenter, screen):
             if tracer is not None:
@@ -230,6 +229,7 @@ def segment(
     with OutputFolder(target, overwrite=overwrite, resume=resume, resumable=True) as output:
         work = output.path / WORK
         work.mkdir(exist_ok=True)
+        monitor.say(f"engine: {segmenter.engine.reason}")
         if not resume:
             needed = BYTES_PER_PIXEL * raster.height * raster.width + planned.grid.height * planned.grid.width
             require_free_space(work, needed)
@@ -314,6 +314,9 @@ class _Run:
 def load_tracers(bundle: Bundle, settings: PetroglyphSettings, **choice: Any) -> tuple[Tracer, Tracer | None]:
     """Load the segmenter and, where wanted and there, its gate.
 
+    The gate computes in float32 always: it is cheap, its threshold is as low as the faintest figure, and so it decides
+    the same about every tile on every machine.
+
     Parameters
     ----------
     bundle : Bundle
@@ -331,14 +334,14 @@ def load_tracers(bundle: Bundle, settings: PetroglyphSettings, **choice: Any) ->
         None where it takes no part.
     """
 
-    def load(found: Bundle) -> Tracer:
-        return petroglyph.Tracer(found.spec, load_engine(found.model_path, sha256=found.spec.sha256, **choice))
+    def load(found: Bundle, **settings: Any) -> Tracer:
+        return petroglyph.Tracer(found.spec, load_engine(found.model_path, sha256=found.spec.sha256, **settings))
 
-    segmenter = load(bundle)
+    segmenter = load(bundle, **choice)
     segmenter = petroglyph.Tracer(segmenter.spec, augmented(segmenter.engine, settings.tta))
     if not settings.gate or "gate" not in bundle.companions:
         return segmenter, None
-    gate = load(read_companion(bundle, "gate"))
+    gate = load(read_companion(bundle, "gate"), **choice | {"precision": "float32"})
     if settings.gate_threshold is None:
         return segmenter, gate
     return segmenter, replace(gate, spec=replace(gate.spec, threshold=settings.gate_threshold))

@@ -73,9 +73,18 @@ def _check_panels(spec: ModelSpec, n_panels: int) -> None:
 
 
 def _load(bundle: Bundle, engine: str) -> tuple[list[Engine], list[dict[str, Any]]]:
-    """Load what is to be compared; an engine that nobody named may decline, with a row that says why."""
+    """Load what is to be compared; a gate is only ever run in float32."""
+    engines, rows = _load_all(bundle, engine)
+    if bundle.spec.role == "gate":
+        engines = [entry for entry in engines if entry.precision == "float32"]
+    return engines, rows
+
+
+def _load_all(bundle: Bundle, engine: str) -> tuple[list[Engine], list[dict[str, Any]]]:
+    """Load engines in all their precisions; one that nobody named may decline, with a row that says why."""
     if engine == "auto":
-        return [load_engine(bundle.model_path)], []
+        precision = "float32" if bundle.spec.role == "gate" else "auto"
+        return [load_engine(bundle.model_path, precision=precision)], []
     if engine != "all":
         load_engine(bundle.model_path, engine=engine)  # says what is wrong with the name
         return [*load_variants(bundle.model_path, engine)], []

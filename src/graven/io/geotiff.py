@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from graven._version import __version__
@@ -76,6 +75,8 @@ def write_mask_cog(
     uint8, nodata 255, tiles of 512, deflate (level 1) with predictor 2, overviews by majority (thin lines fade in
     them: draw lines from the vectors).
     """
+    import cv2
+
     colors = {entry.id: (*entry.rgb, 255) for entry in classes.classes}
     allowed = np.zeros(256, bool)
     allowed[[0, NODATA, *colors]] = True

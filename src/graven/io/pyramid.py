@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from graven.io.bands import BAND_ROWS
@@ -135,6 +134,8 @@ def halve_mean(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     >>> halve_mean(np.array([[[0, 1, 9], [0, 1, 6]]], np.uint8)).tolist()
     [[[1, 8]]]
     """
+    import cv2
+
     n_bands, height, width = pixels.shape
     halved = np.empty((n_bands, -(-height // 2), -(-width // 2)), np.uint8)
     for band, values in enumerate(pixels):

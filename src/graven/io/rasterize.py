@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graven.io.gdalenv import load_rasterio
+from graven.io.gdalenv import load_rasterio, quiet_about_missing_georeference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,5 +43,6 @@ def rasterize_geometries(
         if wanted:
             shapes = [(geometry, 1) for geometry in wanted]
             identity = rasterio.Affine.identity()
-            rasterio.features.rasterize(shapes, out=mask, transform=identity, all_touched=all_touched)
+            with quiet_about_missing_georeference():
+                rasterio.features.rasterize(shapes, out=mask, transform=identity, all_touched=all_touched)
     return mask.astype(bool)

@@ -12,7 +12,7 @@ from shapely import affinity
 
 from graven.errors import DataError, InputError, MismatchError
 from graven.io.gate import check_path
-from graven.io.gdalenv import load_rasterio
+from graven.io.gdalenv import load_rasterio, quiet_about_missing_georeference
 from graven.io.ogrenv import check_ogr_path, load_pyogrio
 from graven.io.strictjson import parse_json, read_json
 from graven.types.affine import invert
@@ -128,7 +128,8 @@ def _inside(geometry: BaseGeometry, window: Window) -> NDArray[np.bool_]:
     transform = rasterio.Affine.translation(window.col, window.row)
     shape = (window.height, window.width)
     burn = rasterio.features.rasterize
-    burned: NDArray[np.uint8] = burn([(geometry, 1)], out_shape=shape, transform=transform, dtype="uint8")
+    with quiet_about_missing_georeference():
+        burned: NDArray[np.uint8] = burn([(geometry, 1)], out_shape=shape, transform=transform, dtype="uint8")
     return burned > 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class OpenVinoEngine(NetworkEngine):
             raise MissingExtra(
                 "prediction needs OpenVINO, which is not installed; run: pip install openvino"
             ) from error
-        core = openvino.Core()
+        core = _core()
         has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bfloat16" and not has_bfloat16:
             raise UsageError("this processor does not compute in bfloat16; give --precision auto or float32")
@@ -110,6 +111,19 @@ class OpenVinoEngine(NetworkEngine):
             return [np.array(request.get_output_tensor(i).data) for i in range(len(self._compiled.outputs))]
         finally:
             self._requests.put(request)
+
+
+@cache
+def _core() -> Any:
+    """Give the one OpenVINO core of this process.
+
+    Each core loads the CPU plugin, which gives the thread an alternate signal stack and takes it away when it is
+    unloaded. Cores that go in another order than they came leave a stack that is no longer mapped, and the next Ctrl-C
+    is then a segmentation fault (OpenVINO 2026.4).
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _check_ports(graph: Any, model_path: Path) -> None:

@@ -17,18 +17,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from graven.errors import InputError, Interrupted, MismatchError
+import numpy as np
+
+from graven.errors import DefectError, InputError, Interrupted, MismatchError
 from graven.predict.blending import RowBlender, quantise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from graven.types import Engine, Raster, TileGrid
 
-__all__ = ["GATED", "INVALID", "PREDICTED", "PredictSummary", "RowSink", "predict_raster", "rows_of"]
+__all__ = ["GATED", "INVALID", "PREDICTED", "MemoryRows", "PredictSummary", "RowSink", "predict_raster", "rows_of"]
 
 PREDICTED, GATED, INVALID = "p", "g", "i"
 
@@ -49,6 +50,36 @@ class RowSink(Protocol):
     def write_rows(self, row: int, probs: NDArray[np.uint8], *, state: str) -> None:
         """Store rows ``row … row + n - 1`` of shape (K, n, W), durably, before returning."""
         ...
+
+
+class MemoryRows:
+    """A sink in memory, for rasters that are small enough."""
+
+    def __init__(self) -> None:
+        self._parts: list[NDArray[np.uint8]] = []
+        self._states: list[str] = []
+
+    @property
+    def rows_done(self) -> int:
+        """Rows that were stored."""
+        return sum(part.shape[1] for part in self._parts)
+
+    @property
+    def states(self) -> Sequence[str]:
+        """What was stored with each finished tile row."""
+        return tuple(self._states)
+
+    @property
+    def probs(self) -> NDArray[np.uint8]:
+        """All rows, of shape (K, H, W), uint8 scaled 1/255."""
+        return np.concatenate(self._parts, axis=1)
+
+    def write_rows(self, row: int, probs: NDArray[np.uint8], *, state: str) -> None:
+        """Store the next rows."""
+        if row != self.rows_done:
+            raise DefectError(f"rows must continue at {self.rows_done}, got {row}")
+        self._parts.append(probs)
+        self._states.append(state)
 
 
 @dataclass(frozen=True, slots=True)
