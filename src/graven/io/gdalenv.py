@@ -31,7 +31,7 @@ __all__ = [
     "strict_options",
 ]
 
-CACHE_MAX_MB = 256
+CACHE_MAX_MB = 128
 """Block cache of GDAL, for the whole process."""
 
 GDAL_SETTINGS: dict[str, str] = {
