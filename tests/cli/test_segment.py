@@ -271,8 +271,8 @@ def test_the_report_shows_where_the_gate_looked(graven: Callable, panel: Path, m
     for out, *options in (("gate",), ("all", "--no-gate")):
         assert graven("segment", panel, "-m", model, "-o", out, "--only", "report", *options).code == 0
         pages[out] = (tmp_path / out / "panel_report.html").read_text(encoding="utf-8")
-    assert "class activation map" in pages["gate"]
-    assert "class activation map" not in pages["all"]
+    assert "drew the attention of the first look" in pages["gate"]
+    assert "drew the attention of the first look" not in pages["all"]
 
 
 def _halving(folder: Path) -> None:

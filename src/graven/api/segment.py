@@ -416,7 +416,7 @@ def _report(run: _Run, files: tuple[OutputFile, ...]) -> SegmentReport:
             threshold=planned.threshold,
             tile_px=planned.grid.tile_px,
             overlap_px=planned.grid.overlap_px,
-            engine=f"{engine.name} {engine.version}",
+            engine=f"{engine.name} {engine.version.split('-')[0]}",
             device=f"{engine.device.upper()}, {engine.precision}",
             versions={name: text for name, text in versions().items() if name != "platform"},
             model_pixel_size_mm=spec.pixel_size_mm,

@@ -175,7 +175,7 @@ def gate_text(gate: GateSummary) -> str:
     return (
         f"To save time a small model ({gate.model}) first looked over the picture in {tiles} overlapping squares. "
         f"{skipped} of them ({format_share(gate.n_skipped / gate.n_tiles)}) showed no sign of work above the limit of "
-        f"{gate.threshold:g} and were passed over: nothing was traced there, and nothing is claimed of them. "
+        f"{gate.threshold:.3g} and were passed over: nothing was traced there, and nothing is claimed of them. "
         "If you know of marks in a veiled part, run again without the gate."
     )
 
