@@ -29,7 +29,7 @@ PROFILE: dict[str, Any] = {
     "predictor": 2,
     "BIGTIFF": "IF_SAFER",
 }
-"""As graven writes its rasters before they become COG."""
+"""What graven, the floor and all peers write alike."""
 
 
 def read_whole(path: Path) -> NDArray[np.uint8]:

@@ -28,6 +28,7 @@ from graven.io.fs import sha256_file
 from graven.io.strictjson import read_json
 from graven.methods import petroglyph
 from graven.methods.prediction import join_bands, predict_band, screen
+from graven.predict.engine_base import engine_facts
 from graven.predict.engines import load_engine
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ SETTINGS = ("tile_px", "overlap_px", "threshold", "min_object", "gate", "rotatio
 
 PARALLEL = 1
 LOOK_S = 0.5
-_ENGINE_FACTS = ("name", "version", "precision", "device")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -75,7 +75,7 @@ def greet(greeting: Mapping[str, Any]) -> dict[str, Any]:
         "pid": os.getpid(),
         "graven": __version__,
         "model": bundle.spec.sha256,
-        "engine": {name: getattr(engine, name) for name in _ENGINE_FACTS},
+        "engine": engine_facts(engine),
         "batch": batch,
         "writable": os.access(out, os.W_OK),
         "missing": [folder for folder in greeting["folders"] if not Path(folder).is_dir()],

@@ -14,15 +14,14 @@ from graven.errors import DataError, InputError
 from graven.io.folders import OutputFolder
 from graven.io.masks import Mask, open_mask, probability_reader
 from graven.io.scale import measurable_pixel_size
+from graven.measure.components import bands
 from graven.measure.figures import trace_figures
 from graven.measure.totals import panel_totals
 from graven.methods.record import Scene, write_run, write_vectors
-from graven.types import PETROGLYPH_CLASSES, Window
+from graven.types import PETROGLYPH_CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from graven.types import Measure, Raster
+    from graven.types import Measure
 
 __all__ = ["Measured", "measure"]
 
@@ -112,7 +111,7 @@ def measure(
     raster, threshold = opened.raster, _threshold(opened)
     measurable_pixel_size(raster)
     read_prob = None if prob is None else probability_reader(prob, raster)
-    valid_px = sum(int(opened.read_valid(window).sum()) for window in _bands(raster))
+    valid_px = sum(int(opened.read_valid(window).sum()) for window in bands(raster.height, raster.width, BAND_ROWS))
     if valid_px == 0:
         raise DataError(f"{raster.name} has no pixel where anything is known; check that it is a class raster")
     target = Path(out) if out is not None else Path(f"{raster.name}-measures")
@@ -157,11 +156,6 @@ def measure(
         )
         write_run(output.path, told)
     return Measured(target, len(traces), totals)
-
-
-def _bands(raster: Raster) -> Iterator[Window]:
-    for row in range(0, raster.height, BAND_ROWS):
-        yield Window(row, 0, min(BAND_ROWS, raster.height - row), raster.width)
 
 
 def _threshold(mask: Mask) -> float:

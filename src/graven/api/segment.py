@@ -24,6 +24,7 @@ from graven.io.scale import measurable_pixel_size
 from graven.methods import petroglyph
 from graven.methods.record import PARTS, Scene, file_hashes, write_run, write_vectors
 from graven.predict.augmented import augmented
+from graven.predict.engine_base import engine_facts
 from graven.predict.engines import load_engine
 from graven.prepare.chain import PrepareChain
 from graven.prepare.rotation import MIN_PEAK_RATIO
@@ -522,7 +523,7 @@ def _account(
             "valid_sha256": record.valid_sha256,
         },
         models=models,
-        engine={name: getattr(engine, name) for name in ("name", "version", "precision", "device", "reason")},
+        engine={**engine_facts(engine), "reason": engine.reason},
         tiles={
             "all": record.summary.n_tiles,
             "predicted": record.summary.n_predicted,

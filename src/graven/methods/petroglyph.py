@@ -27,6 +27,7 @@ from graven.measure.figures import trace_objects
 from graven.measure.objects import cut_objects
 from graven.measure.totals import panel_totals
 from graven.methods.prediction import BAND_ROWS, Panel, Tracer, on_input_grid, predict
+from graven.predict.engine_base import engine_facts
 from graven.prepare.blocks import shared_blocks
 from graven.prepare.chain import PrepareChain
 from graven.prepare.frame import WorkingFrame, working_frame
@@ -119,11 +120,6 @@ class PetroglyphPlan:
     min_area_px: float
     tta: str
     notes: tuple[str, ...]
-
-    @property
-    def step(self) -> int:
-        """Smallest byte of a probability that counts as pecked."""
-        return math.ceil(self.threshold * 255 - 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,8 +408,7 @@ def _key(planned: PetroglyphPlan, segmenter: Tracer, gate: Tracer | None, valid_
     """Hash everything on which the stored rows depend."""
 
     def model(tracer: Tracer) -> dict[str, Any]:
-        engine = tracer.engine
-        return {"spec": asdict(tracer.spec), "engine": [engine.name, engine.version, engine.precision, engine.device]}
+        return {"spec": asdict(tracer.spec), "engine": engine_facts(tracer.engine)}
 
     facts = {
         "input": planned.raster.source_sha256 or planned.raster.name,

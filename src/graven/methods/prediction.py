@@ -14,7 +14,7 @@ import numpy as np
 from graven.errors import DefectError
 from graven.io.rowstore import RowStore
 from graven.measure.components import bands
-from graven.methods.screening import coarse_factor, coarse_grid, is_coarse, screen_coarse, screen_tiles
+from graven.methods.screening import coarse_factor, is_coarse, screen_coarse, screen_tiles
 from graven.predict.stream import predict_raster, rows_of
 from graven.prepare.views import bring_back
 from graven.types import Window
@@ -154,16 +154,12 @@ def predict(
     Interrupted
         When stopped; finished rows are kept.
     """
-    n_tiles = len(panel.grid)
-    n_screened = 0 if gate is None else _n_screened(panel, segmenter, gate)
-
-    def tell(done: int, _total: int, *, before: int) -> None:
-        if progress is not None:
-            progress(before + done, n_screened + n_tiles)
-
-    screening = None
+    tell = progress or _nobody
+    screening, n_screened = None, 0
     if gate is not None:
-        screening = screen(panel, segmenter, gate, progress=lambda done, total: tell(done, total, before=0))
+        n_tiles = len(panel.grid)
+        screening = screen(panel, segmenter, gate, progress=lambda done, total: tell(done, total + n_tiles))
+        n_screened = screening.n_tiles
     with panel.store(WORKING, range(panel.grid.height), resume=panel.resume) as rows:
         summary = predict_raster(
             panel.prepared,
@@ -172,7 +168,7 @@ def predict(
             n_classes=1,
             sink=rows,
             states=None if screening is None else screening.states,
-            progress=lambda done, total: tell(done, total, before=n_screened),
+            progress=lambda done, total: tell(n_screened + done, n_screened + total),
         )
     return rows, summary, screening
 
@@ -293,10 +289,8 @@ def _known(raster: Raster, found: Raster) -> Callable[[Window], NDArray[np.uint8
     return read
 
 
-def _n_screened(panel: Panel, segmenter: Tracer, gate: Tracer) -> int:
-    if not is_coarse(gate.engine, gate.spec):
-        return len(panel.grid)
-    return len(coarse_grid(panel.frame, gate.spec, coarse_factor(segmenter.spec, gate.spec)))
+def _nobody(_done: int, _total: int) -> None:
+    """Ignore the progress."""
 
 
 def _band_name(tile_rows: range) -> str:

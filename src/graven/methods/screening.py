@@ -1,9 +1,9 @@
 """The gate: which tiles are worth predicting, decided for the whole panel before the first is read at full size.
 
 Two forms of gate exist, told apart by their answer. A *coarse* gate segments the panel at a fraction of its size, which
-costs about a sixteenth and reads a sixteenth where the file has overviews; a tile is wanted where it sees pecking
-anywhere in it. A *tile* gate answers with one number per tile, as the paper's ResNet does, and needs every tile at full
-size; it spares the segmenter, not the reading.
+shows it a sixteenth of the pixels, and reads no more where the file has overviews; a tile is wanted where it sees
+pecking anywhere in it. A *tile* gate answers with one number per tile, as the paper's ResNet does, and needs every tile
+at full size; it spares the segmenter, not the reading.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from graven.errors import DataError, Interrupted, MismatchError
 from graven.io.rowstore import RowStore
+from graven.measure.objects import least_step
 from graven.predict.maps import join_maps
 from graven.predict.stream import GATED, INVALID, PREDICTED, predict_raster
 from graven.prepare.bands import bands_view
@@ -63,11 +64,14 @@ class Screening:
         (1, h, w) uint8, probability times 255 per cell, over the working frame.
     cell_px : float
         Side of a cell in pixels of the working frame.
+    n_tiles : int
+        Tiles that the gate was shown, of its own size.
     """
 
     states: tuple[str, ...]
     seen: Raster
     cell_px: float
+    n_tiles: int
 
     def on_input(self, frame: WorkingFrame, original: Raster) -> NDArray[np.float32]:
         """Bring what the gate saw back to the input, as a small picture.
@@ -210,7 +214,8 @@ def screen_coarse(
     ) as rows:
         predict_raster(blocks, own, engine, n_classes=n_classes, sink=rows, progress=progress)
     seen = rows.raster(read_valid=view.read_valid)
-    return Screening(coarse_states(seen, grid, factor=factor, threshold=gate.threshold), seen, float(factor))
+    states = coarse_states(seen, grid, factor=factor, threshold=gate.threshold)
+    return Screening(states, seen, float(factor), len(own))
 
 
 def coarse_states(seen: Raster, grid: TileGrid, *, factor: int, threshold: float) -> tuple[str, ...]:
@@ -238,7 +243,7 @@ def coarse_states(seen: Raster, grid: TileGrid, *, factor: int, threshold: float
     >>> coarse_states(seen, TileGrid(4, 6, tile_px=2, overlap_px=0), factor=2, threshold=9 / 255)
     ('ggp', 'ggg')
     """
-    least = math.ceil(threshold * 255 - 1e-9)
+    least = least_step(threshold)
     states = []
     for tile_row in range(grid.n_rows):
         line = _coarse(grid.window(tile_row, 0), factor).intersection(seen.bounds)
@@ -311,7 +316,7 @@ def screen_tiles(
             ) from error
     joined = join_maps(rows.raster(), grid, side)
     seen = raster_from_array(np.rint(255 * joined.clip(0, 1)).astype(np.uint8))
-    return Screening(rows.states, seen, grid.tile_px / side)
+    return Screening(rows.states, seen, grid.tile_px / side, len(grid))
 
 
 def _map_side(engine: Engine, *, n_bands: int, tile_px: int) -> int:

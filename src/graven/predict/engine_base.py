@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MAX_PARALLEL", "NetworkEngine", "as_bytes", "default_parallel", "first_line", "require", "usable_cores"]
+    from graven.types import Engine
+
+__all__ = [
+    "MAX_PARALLEL",
+    "NetworkEngine",
+    "as_bytes",
+    "default_parallel",
+    "engine_facts",
+    "first_line",
+    "require",
+    "usable_cores",
+]
 
 MAX_PARALLEL = 8
 """Most calls at once by default: each holds a tile's features in memory."""
@@ -162,6 +173,11 @@ def require(engine: str, what: str, got: str, known: tuple[str, ...]) -> None:
     """
     if got != "auto" and got not in known:
         raise UsageError(f"the engine {engine} has no {what} {got!r}; choose from auto, {', '.join(known)}")
+
+
+def engine_facts(engine: Engine) -> dict[str, str]:
+    """Give what the bytes of an answer depend on: library, release, precision and device."""
+    return {"name": engine.name, "version": engine.version, "precision": engine.precision, "device": engine.device}
 
 
 def first_line(error: BaseException) -> str:
