@@ -95,3 +95,17 @@ print(open_raster(path).read().shape, warnings.filters == before)
 
 def test_loading_twice_is_the_same_module():
     assert load_rasterio() is load_rasterio()
+
+
+def test_both_gdals_load_at_the_same_time():
+    # pyogrio is loaded under a shorter list of drivers, which the other thread must not see.
+    done = run(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from graven.io.gdalenv import load_rasterio\n"
+        "from graven.io.ogrenv import load_pyogrio\n"
+        "with ThreadPoolExecutor(2) as pool:\n"
+        "    first = pool.submit(load_pyogrio)\n"
+        "    while not first.done(): pool.submit(load_rasterio).result()\n"
+        "    first.result()\n"
+    )
+    assert done.returncode == 0, done.stderr

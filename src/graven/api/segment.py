@@ -2,51 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from graven.api.account import Clock, account
-from graven.api.doctor import versions
-from graven.api.images import crs_name, open_image
+from graven.api.account import Clock
+from graven.api.images import open_image
 from graven.api.monitor import SILENT, Monitor
+from graven.api.segment_record import Run, segment_account, write_record
 from graven.errors import UsageError
 from graven.io.bundle import read_bundle, read_companion
 from graven.io.folders import PARTIAL_MARKER, OutputFolder
-from graven.io.fs import require_free_space, write_text_atomic
-from graven.io.geotiff import write_mask_cog, write_probability_cog
+from graven.io.fs import require_free_space
 from graven.io.scale import measurable_pixel_size
 from graven.methods import petroglyph
-from graven.methods.record import PARTS, Scene, file_hashes, write_run, write_vectors
+from graven.methods.record import PARTS, file_hashes, write_run
 from graven.predict.augmented import augmented
-from graven.predict.engine_base import engine_facts
 from graven.predict.engines import load_engine
-from graven.prepare.chain import PrepareChain
-from graven.prepare.rotation import MIN_PEAK_RATIO
-from graven.report import (
-    GateSummary,
-    MethodBox,
-    OutputFile,
-    RotationNote,
-    SegmentReport,
-    Source,
-    overview,
-    overview_factor,
-    segment_report,
-)
-from graven.types import Measure
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from graven.io.bundle import Bundle
-    from graven.methods.petroglyph import PetroglyphPlan, PetroglyphRecord, PetroglyphSettings, Tracer
-    from graven.types import Raster
+    from graven.methods.petroglyph import PetroglyphSettings, Tracer
+    from graven.types import Measure
 
 __all__ = ["WORK", "Segmented", "load_tracers", "segment"]
 
@@ -237,9 +215,9 @@ def segment(
         with monitor.progress(f"tracing {raster.name}") as report:
             record = petroglyph.trace(planned, segmenter, screen, work, resume=resume, progress=report)
         clock.lap("predict and trace")
-        run = _Run(record, segmenter, screen, Path(image).name, title or raster.name, settings, _region(roi))
+        run = Run(record, segmenter, screen, Path(image).name, title or raster.name, settings, _region(roi))
         _sweep(output.path)
-        _write(output.path, run, only)
+        write_record(output.path, run, only)
         clock.lap("write")
         files = file_hashes(output.path)
         asked = {
@@ -258,7 +236,7 @@ def segment(
             "tta": tta,
             "resume": resume,
         }
-        write_run(output.path, _account(run, files, asked=asked, clock=clock, only=only))
+        write_run(output.path, segment_account(run, files, asked=asked, clock=clock, only=only))
         shutil.rmtree(work)
     summary = record.summary
     return Segmented(
@@ -271,45 +249,6 @@ def segment(
         notes=planned.notes,
         files=tuple(files),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What the writers of a record need to know."""
-
-    record: PetroglyphRecord
-    segmenter: Tracer
-    gate: Tracer | None
-    file_name: str
-    title: str
-    settings: PetroglyphSettings
-    region: str | None
-
-    @property
-    def plan(self) -> PetroglyphPlan:
-        """What was decided."""
-        return self.record.plan
-
-    @property
-    def raster(self) -> Raster:
-        """The input."""
-        return self.record.plan.raster
-
-    @property
-    def run_id(self) -> str:
-        """Hash of input, region, models and settings as resolved: the same run has the same id."""
-        facts = {
-            "input": self.raster.source_sha256,
-            "valid": self.record.valid_sha256,
-            "grid": asdict(self.plan.grid),
-            "threshold": self.plan.threshold,
-            "min_area_px": self.plan.min_area_px,
-            "matrix": self.plan.frame.matrix,
-            "models": [self.segmenter.spec.sha256, self.gate.spec.sha256 if self.gate else None],
-            "settings": asdict(self.settings),
-            "pixel_size": None if self.raster.pixel_size is None else asdict(self.raster.pixel_size),
-        }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def load_tracers(bundle: Bundle, settings: PetroglyphSettings, **choice: Any) -> tuple[Tracer, Tracer | None]:
@@ -348,93 +287,6 @@ def load_tracers(bundle: Bundle, settings: PetroglyphSettings, **choice: Any) ->
     return segmenter, replace(gate, spec=replace(gate.spec, threshold=settings.gate_threshold))
 
 
-def _write(folder: Path, run: _Run, only: tuple[str, ...]) -> None:
-    record, raster, spec = run.record, run.raster, run.segmenter.spec
-    tags = {
-        "GRAVEN_RUN_ID": run.run_id,
-        "GRAVEN_SOURCE_SHA256": raster.source_sha256 or "",
-        "GRAVEN_THRESHOLD": repr(float(run.plan.threshold)),
-        "GRAVEN_MODEL": f"{spec.name} {spec.version} {spec.sha256[:12]}",
-    }
-    frame: dict[str, Any] = {
-        "height": raster.height,
-        "width": raster.width,
-        "classes": spec.classes,
-        "georeference": raster.georeference,
-        "pixel_size": raster.pixel_size,
-        "tags": tags,
-    }
-    if "mask" in only:
-        write_mask_cog(folder / f"{raster.name}_mask.tif", record.mask_blocks(), **frame)
-    if "prob" in only:
-        write_probability_cog(folder / f"{raster.name}_prob.tif", record.prob_blocks(), **frame)
-    class_id = spec.classes.classes[0].id
-    write_vectors(
-        folder,
-        [replace(trace, creator=f"model {tags['GRAVEN_MODEL']}") for trace in record.traces],
-        scene=Scene.of(raster, run_id=run.run_id),
-        classes=spec.classes,
-        totals={class_id: record.totals},
-        parts=only,
-    )
-    if "report" in only:
-        files = tuple(
-            OutputFile(name, sha256, (folder / name).stat().st_size) for name, sha256 in file_hashes(folder).items()
-        )
-        page = segment_report(_report(run, files))
-        write_text_atomic(folder / f"{raster.name}_report.html", page)
-
-
-def _report(run: _Run, files: tuple[OutputFile, ...]) -> SegmentReport:
-    record, raster, spec = run.record, run.raster, run.segmenter.spec
-    planned, engine = run.plan, run.segmenter.engine
-    size = {"height": raster.height, "width": raster.width}
-    rotation = planned.frame.rotation
-    needed = (PrepareChain.from_spec(spec).rotation or {}).get("min_peak_ratio", MIN_PEAK_RATIO)
-    return SegmentReport(
-        title=run.title,
-        date="see run.json",
-        source=Source(
-            name=run.file_name,
-            sha256=raster.source_sha256 or hashlib.sha256(b"").hexdigest(),
-            height=raster.height,
-            width=raster.width,
-            pixel_size=raster.pixel_size,
-            georeference=raster.georeference,
-            crs_name=None if raster.georeference is None else crs_name(raster.georeference.crs_wkt),
-            region=run.region,
-        ),
-        classes=spec.classes,
-        photo=_photo(raster),
-        labels=overview(record.read_mask, how="labels", **size),
-        prob=overview(record.prob.read, how="max", **size)[0].astype(np.float32) / 255,
-        traces=record.traces,
-        method=MethodBox(
-            method=spec.method,
-            model=spec.name,
-            model_version=spec.version,
-            model_sha256=spec.sha256,
-            threshold=planned.threshold,
-            tile_px=planned.grid.tile_px,
-            overlap_px=planned.grid.overlap_px,
-            engine=f"{engine.name} {engine.version.split('-')[0]}",
-            device=f"{engine.device.upper()}, {engine.precision}",
-            versions={name: text for name, text in versions().items() if name != "platform"},
-            model_pixel_size_mm=spec.pixel_size_mm,
-            prepare=tuple(step.name for step in spec.prepare),
-            min_object=_least(planned),
-        ),
-        totals=record.totals,
-        gate=None if run.gate is None else _gate_summary(run, run.gate),
-        rotation=None
-        if rotation is None
-        else RotationNote(rotation.skew_deg, rotation.peak_ratio, needed, rotation.applied),
-        provenance=record.provenance,
-        files=files,
-        notes=planned.notes,
-    )
-
-
 def _sweep(folder: Path) -> None:
     """Remove what an interrupted run had already written, so that a resumed one leaves the same files."""
     for entry in folder.iterdir():
@@ -454,85 +306,3 @@ def _region(roi: str | None) -> str | None:
         return f"the polygon in {Path(roi).name}"
     words = " ".join(roi.split())
     return words if len(words) <= REGION_LETTERS else f"{words[: REGION_LETTERS - 1]}…"
-
-
-def _photo(raster: Raster) -> NDArray[np.uint8]:
-    """Give the panel at picture size, 8 bits, three bands last."""
-    wanted = overview_factor(raster.height, raster.width)
-    factor = max((factor for factor in raster.overviews if factor <= wanted), default=1)
-    read = raster.overviews.get(factor, raster.read)
-    picture = overview(read, height=-(-raster.height // factor), width=-(-raster.width // factor), how="mean")
-    if picture.dtype == np.uint16:
-        picture = (picture // 257).astype(np.uint8)
-    colours = picture[:3] if len(picture) >= 3 else np.repeat(picture[:1], 3, axis=0)
-    return np.ascontiguousarray(np.moveaxis(colours, 0, -1))
-
-
-def _least(planned: PetroglyphPlan) -> Measure | None:
-    if planned.min_area_px <= 0:
-        return None
-    size = planned.raster.pixel_size
-    if size is None:
-        return Measure(planned.min_area_px, "px2")
-    return Measure(planned.min_area_px * size.area_mm2, "mm2")
-
-
-def _gate_summary(run: _Run, gate: Tracer) -> GateSummary:
-    """Say which tiles the gate left out; the map is drawn where tiles lie on the grid of the input."""
-    summary, grid = run.record.summary, run.plan.grid
-    skipped = np.array([[letter == "g" for letter in row] for row in summary.states])
-    same_frame = (grid.height, grid.width) == (run.raster.height, run.raster.width)
-    return GateSummary(
-        n_tiles=summary.n_tiles,
-        n_skipped=summary.n_gated,
-        threshold=gate.spec.threshold,
-        model=gate.spec.name,
-        grid=grid if same_frame else None,
-        skipped=skipped if same_frame else None,
-        activation=run.record.activation,
-    )
-
-
-def _account(
-    run: _Run, files: dict[str, str], *, asked: dict[str, Any], clock: Clock, only: tuple[str, ...]
-) -> dict[str, Any]:
-    record, raster, engine = run.record, run.raster, run.segmenter.engine
-    rotation = run.plan.frame.rotation
-    models = [
-        {"name": model.spec.name, "version": model.spec.version, "role": role, "sha256": model.spec.sha256}
-        for role, model in (("segment", run.segmenter), ("gate", run.gate))
-        if model is not None
-    ]
-    return account(
-        "segment",
-        clock=clock,
-        options=asked,
-        inputs=[{"name": run.file_name, "sha256": raster.source_sha256}, *models],
-        settings={**asdict(run.settings), "only": list(only), "roi": run.region},
-        outputs=files,
-        run_id=run.run_id,
-        input={"name": run.file_name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
-        pixel_size=None if raster.pixel_size is None else asdict(raster.pixel_size),
-        resolved={
-            "tile_px": run.plan.grid.tile_px,
-            "overlap_px": run.plan.grid.overlap_px,
-            "threshold": run.plan.threshold,
-            "min_area_px": run.plan.min_area_px,
-            "rotation": None if rotation is None else asdict(rotation),
-            "matrix": list(run.plan.frame.matrix),
-            "valid_sha256": record.valid_sha256,
-        },
-        models=models,
-        engine={**engine_facts(engine), "reason": engine.reason},
-        tiles={
-            "all": record.summary.n_tiles,
-            "predicted": record.summary.n_predicted,
-            "gated": record.summary.n_gated,
-            "invalid": record.summary.n_invalid,
-            "rows_resumed": record.summary.n_tile_rows_resumed,
-        },
-        n_traces=len(record.traces),
-        totals={name: asdict(measure) for name, measure in record.totals.items()},
-        notes=list(run.plan.notes),
-        provenance=record.provenance.to_dicts(),
-    )

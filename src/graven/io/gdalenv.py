@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CACHE_MAX_MB",
     "GDAL_SETTINGS",
+    "SETTLING",
     "apply_gdal_settings",
     "gdal_warnings",
     "load_rasterio",
@@ -57,6 +58,9 @@ GDAL_SETTINGS: dict[str, str] = {
 _UPPER_LIMITS = frozenset(
     {"GDAL_CACHEMAX", "GDAL_MAX_DATASET_POOL_SIZE", "GDAL_JPEG_MAX_ALLOWED_SCAN_NUMBER", "GDAL_HTTP_TIMEOUT"}
 )
+SETTLING = threading.RLock()
+"""Held while the environment is read or changed, and while a GDAL is loaded that needs it otherwise."""
+
 _LOCK = threading.Lock()
 
 
@@ -68,15 +72,16 @@ def apply_gdal_settings() -> None:
     UsageError
         If a variable is already set to something looser; stricter values are kept.
     """
-    for name, value in GDAL_SETTINGS.items():
-        present = os.environ.get(name)
-        if present is None:
-            os.environ[name] = value
-        elif not _is_as_strict(name, present, value):
-            raise UsageError(
-                f"the environment sets {name}={present}, but graven needs {value.split(',')[0]}"
-                f"{' and others' if ',' in value else ''}; unset {name} and run again"
-            )
+    with SETTLING:
+        for name, value in GDAL_SETTINGS.items():
+            present = os.environ.get(name)
+            if present is None:
+                os.environ[name] = value
+            elif not _is_as_strict(name, present, value):
+                raise UsageError(
+                    f"the environment sets {name}={present}, but graven needs {value.split(',')[0]}"
+                    f"{' and others' if ',' in value else ''}; unset {name} and run again"
+                )
 
 
 def load_rasterio() -> Any:
@@ -92,11 +97,12 @@ def load_rasterio() -> Any:
     UsageError
         As `apply_gdal_settings`.
     """
-    apply_gdal_settings()
-    import rasterio
-    import rasterio.features
-    import rasterio.shutil
-    import rasterio.windows
+    with SETTLING:
+        apply_gdal_settings()
+        import rasterio
+        import rasterio.features
+        import rasterio.shutil
+        import rasterio.windows
 
     return rasterio
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from typing import Any
 
 from graven.errors import InputError
-from graven.io.gdalenv import apply_gdal_settings
+from graven.io.gdalenv import SETTLING, apply_gdal_settings
 
 __all__ = ["check_ogr_path", "load_pyogrio"]
 
 _NOT_IN_PYOGRIO = frozenset({"Rasterlite", "netCDF", "HDF5", "HDF5Image", "BAG"})
-_LOCK = threading.Lock()
 
 
 def check_ogr_path(path: str | os.PathLike[str]) -> None:
@@ -50,8 +48,8 @@ def load_pyogrio() -> Any:
     UsageError
         As `graven.io.gdalenv.apply_gdal_settings`.
     """
-    apply_gdal_settings()
-    with _LOCK:
+    with SETTLING:
+        apply_gdal_settings()
         if "pyogrio" not in sys.modules:
             skipped = os.environ["GDAL_SKIP"]
             kept = [name for name in skipped.replace(" ", ",").split(",") if name not in _NOT_IN_PYOGRIO]

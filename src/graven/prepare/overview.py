@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from graven.errors import InputError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["grey_overview"]
 
 WINDOW_PX = 1024
+N_THREADS = 2
 
 
 def grey_overview(raster: Raster, *, max_side_px: int = 1024) -> tuple[NDArray[np.float32], int]:
@@ -58,20 +61,38 @@ def grey_overview(raster: Raster, *, max_side_px: int = 1024) -> tuple[NDArray[n
     height, width = max(1, raster.height // factor), max(1, raster.width // factor)
     total, count = np.zeros((height, width)), np.zeros((height, width))
     step = max(1, WINDOW_PX // factor)
-    for row in range(0, height, step):
-        for col in range(0, width, step):
-            n_rows, n_cols = min(step, height - row), min(step, width - col)
-            window = Window(row * factor, col * factor, n_rows * factor, n_cols * factor).intersection(raster.bounds)
-            valid = raster.read_valid_padded(window)
-            grey = np.tensordot(weights, view.read(window).astype(np.float32), axes=1)
-            blocks = (slice(row, row + n_rows), slice(col, col + n_cols))
-            total[blocks] = _block_sum(np.where(valid, grey, 0), factor)
-            count[blocks] = _block_sum(valid, factor)
+
+    def add(place: Window) -> None:
+        around = Window(*(factor * value for value in (place.row, place.col, place.height, place.width)))
+        window = around.intersection(raster.bounds)
+        valid = raster.read_valid_padded(window)
+        grey = np.tensordot(weights, view.read(window).astype(np.float32), axes=1)
+        blocks = place.slices()
+        if valid.all():
+            total[blocks] = _block_sum(grey, factor)
+            count[blocks] = min(factor, window.height) * min(factor, window.width)
+        else:
+            total[blocks] = _block_sum(np.where(valid, grey, np.float32(0)), factor)
+            count[blocks] = _block_sum(valid.astype(np.float32), factor)
+
+    bounds = Window(0, 0, height, width)
+    places = [
+        Window(row, col, step, step).intersection(bounds)
+        for row in range(0, height, step)
+        for col in range(0, width, step)
+    ]
+    with ThreadPoolExecutor(N_THREADS, thread_name_prefix="graven-overview") as pool:
+        list(pool.map(add, places))
     mean = total.sum() / max(1.0, count.sum())
     grey = np.divide(total, count, out=np.full(total.shape, mean), where=count > 0)
     return grey.astype(np.float32), factor
 
 
-def _block_sum(values: NDArray[np.float32] | NDArray[np.bool_], factor: int) -> NDArray[np.float64]:
-    rows = np.add.reduceat(values, np.arange(0, values.shape[0], factor), axis=0, dtype=np.float64)
-    return np.asarray(np.add.reduceat(rows, np.arange(0, values.shape[1], factor), axis=1), np.float64)
+def _block_sum(values: NDArray[np.float32], factor: int) -> NDArray[np.float64]:
+    """Add up square blocks; the picture may be smaller than one."""
+    height, width = values.shape
+    if height % factor or width % factor:
+        rows = np.add.reduceat(values, np.arange(0, height, factor), axis=0, dtype=np.float64)
+        return np.asarray(np.add.reduceat(rows, np.arange(0, width, factor), axis=1), np.float64)
+    means = cv2.resize(values, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
+    return np.asarray(means, np.float64) * factor**2
