@@ -1,7 +1,7 @@
 """Measure, side by side in one run, and write the pages: ``python -m benchmarks.run``.
 
 Raw measurements are written as CSV as soon as each part is done; tables and plots are made from these files alone
-(`benchmarks.page`). A part that is not asked for keeps the file of an earlier run.
+(`benchmarks.page`). A part or a size that is not asked for keeps what an earlier run measured.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from benchmarks import page, parts, whole
 from benchmarks.adapter import Models
 from benchmarks.contenders import CONTENDERS
 from benchmarks.machine import write_machine
-from benchmarks.rows import write_rows
+from benchmarks.rows import read_rows, write_rows
 from benchmarks.whole import Panel
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.work.mkdir(parents=True, exist_ok=True)
     n = asked.n or (3 if asked.quick else 5)
     sizes = asked.sizes or (whole.SIZES[:1] if asked.quick else whole.SIZES)
-    write_machine(asked.out / "machine.json", asked.only, sizes=list(sizes), n=n)
+    write_machine(asked.out / "machine.json", _names(asked.only, sizes), n=n)
     if {"whole", "memory"} & set(asked.only):
         _whole(asked, sizes, n)
     if "kernels" in asked.only:
@@ -53,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _whole(asked: argparse.Namespace, sizes: Sequence[int], n: int) -> None:
     """Measure whole images, from small to large; what is there is written after each panel."""
     models = Models()
-    times: list[dict[str, Any]] = []
-    peaks: list[dict[str, Any]] = []
-    differences: list[dict[str, Any]] = []
+    times, peaks, differences = (
+        _other_sizes(asked.out / f"{name}.csv", sizes) for name in ("time", "memory", "differences")
+    )
     for size in sizes:
         for content in whole.CONTENTS:
             shown = Panel(content, size, size)
@@ -69,10 +69,21 @@ def _whole(asked: argparse.Namespace, sizes: Sequence[int], n: int) -> None:
                 keys = [key for key in asked.contenders if CONTENDERS[key].in_memory]
                 peaks += whole.memory_rows(shown, asked.work, keys=keys, say=_say)
                 write_rows(asked.out / "memory.csv", peaks)
-    if "memory" in asked.only and whole.TALL[1] in sizes:
+    if "memory" in asked.only and whole.TALL[0] in sizes:
         keys = [key for key in asked.contenders if CONTENDERS[key].in_memory and not CONTENDERS[key].bytes_per_px]
         peaks += whole.memory_rows(Panel("dense", *whole.TALL), asked.work, keys=keys, say=_say)
         write_rows(asked.out / "memory.csv", peaks)
+
+
+def _other_sizes(path: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Read what an earlier run measured on panels that are not measured now; what is tall goes with its height."""
+    return [{**row} for row in read_rows(path) if int(row["height"]) not in sizes]
+
+
+def _names(parts: Sequence[str], sizes: Sequence[int]) -> list[str]:
+    """Name what is measured for the description of the machine, whole images by their size."""
+    names = [[f"{part} {size}²" for size in sizes] if part in ("whole", "memory") else [part] for part in parts]
+    return [name for group in names for name in group]
 
 
 def _parser() -> argparse.ArgumentParser:
