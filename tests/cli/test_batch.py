@@ -418,6 +418,7 @@ def _refusals() -> list[tuple[tuple[str, ...], int, str]]:
         (("--resume",), 1, "nothing to resume"),
         (("--engine", "torch"), 1, "without PyTorch"),
         (("--threshold", "7"), 1, "threshold"),
+        (("--gate-threshold", "7"), 1, "--gate-threshold"),
         (("--scale", "5m/px"), 2, "scale"),
         (("--only", "cake"), 1, "--only"),
         (("-m", "gone"), 1, "gone"),

@@ -115,6 +115,7 @@ def batch(
     threshold: float | None = None,
     min_object: float | None = None,
     gate: bool = True,
+    gate_threshold: float | None = None,
     rotation: bool = True,
     only: tuple[str, ...] = PARTS,
     engine: str = "openvino",
@@ -147,8 +148,10 @@ def batch(
         Parts into which the prediction of each image is divided, for several workers at a time.
     on_error : {"skip", "fail"}
         Whether an image that cannot be traced is listed, or stops the batch.
-    scale, roi, tile_px, overlap_px, threshold, min_object, gate, rotation, only, precision, tta, force_scale
+    scale, roi, tile_px, overlap_px, threshold, min_object, gate, gate_threshold, rotation
         As in `graven.segment`, the same for every image.
+    only, precision, tta, force_scale
+        Likewise.
     engine : {"openvino", "onnxruntime"}
         What runs the networks on every worker; workers do without PyTorch.
     resume : bool
@@ -191,6 +194,7 @@ def batch(
         "threshold": threshold,
         "min_object": min_object,
         "gate": gate,
+        "gate_threshold": gate_threshold,
         "rotation": rotation,
         "only": list(only),
         "engine": engine,

@@ -12,6 +12,7 @@ import os
 import platform
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["MANIFEST", "SETTINGS", "greet", "is_unchanged", "work_on"]
 
 MANIFEST = "manifest.jsonl"
-SETTINGS = ("tile_px", "overlap_px", "threshold", "min_object", "gate", "rotation", "force_scale", "tta")
+SETTINGS = tuple(field.name for field in fields(petroglyph.PetroglyphSettings))
 """Options that are fields of `PetroglyphSettings`."""
 
 PARALLEL = 1

@@ -18,6 +18,7 @@ from graven.io.fs import require_free_space
 from graven.io.scale import measurable_pixel_size
 from graven.methods import petroglyph
 from graven.methods.record import PARTS, file_hashes, write_run
+from graven.methods.screening import is_coarse
 from graven.predict.augmented import augmented
 from graven.predict.engines import load_engine
 
@@ -200,9 +201,9 @@ def segment(
         bundle, settings, engine=engine, precision=precision, device=device, n_parallel=n_parallel
     )
     if tile_px is not None:
-        for tracer in (segmenter, screen):
-            if tracer is not None:
-                petroglyph.probe_tile(tracer, tile_px)
+        petroglyph.probe_tile(segmenter, tile_px)
+        if screen is not None and not is_coarse(screen.engine, screen.spec):  # a coarse gate keeps its own tiles
+            petroglyph.probe_tile(screen, tile_px)
     for note in planned.notes:
         monitor.say(note)
     with OutputFolder(target, overwrite=overwrite, resume=resume, resumable=True) as output:

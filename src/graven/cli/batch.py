@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graven.cli.console import Console
-from graven.cli.options import Config, Json, Model, Precision, Quiet, Roi, Scale, names
+from graven.cli.options import Config, GateThreshold, Json, Model, Precision, Quiet, Roi, Scale, names
 from graven.errors import PartialFailure
 
 __all__ = ["batch"]
@@ -46,6 +46,7 @@ def batch(
         float | None, typer.Option(help="Drop objects below this area in mm² (px² without a scale).")
     ] = None,
     gate: Annotated[bool, typer.Option(help="Skip tiles in which the gate sees no work.")] = True,
+    gate_threshold: GateThreshold = None,
     rotation: Annotated[
         bool, typer.Option(help="Correct a skewed image for prediction; outputs stay on its grid.")
     ] = True,
@@ -88,6 +89,7 @@ def batch(
         threshold=threshold,
         min_object=min_object,
         gate=gate,
+        gate_threshold=gate_threshold,
         rotation=rotation,
         only=names(only, PARTS, "--only"),
         engine=engine,

@@ -13,6 +13,7 @@ __all__ = [
     "Config",
     "Device",
     "Engine",
+    "GateThreshold",
     "Json",
     "Length",
     "Model",
@@ -72,6 +73,9 @@ Length = Annotated[
     str | None, typer.Option("--length", help='Scale by a known length between two pixels: "x1,y1:x2,y2=1200mm".')
 ]
 Engine = Annotated[str, typer.Option("--engine", help="What runs the networks: auto, openvino, onnxruntime or torch.")]
+GateThreshold = Annotated[
+    float | None, typer.Option(help="What the gate must reach for a tile to be predicted; higher is faster.")
+]
 Precision = Annotated[
     str, typer.Option("--precision", help="Numbers of the engine: auto, float32, bfloat16 or float16.")
 ]

@@ -12,6 +12,7 @@ from graven.cli.options import (
     Config,
     Device,
     Engine,
+    GateThreshold,
     Json,
     Length,
     Model,
@@ -43,9 +44,7 @@ def segment(
         float | None, typer.Option(help="Drop objects below this area in mm² (px² without a scale).")
     ] = None,
     gate: Annotated[bool, typer.Option(help="Skip tiles in which the gate sees no work.")] = True,
-    gate_threshold: Annotated[
-        float | None, typer.Option(help="What the gate must reach for a tile to be predicted; higher is faster.")
-    ] = None,
+    gate_threshold: GateThreshold = None,
     rotation: Annotated[
         bool, typer.Option(help="Correct a skewed image for prediction; outputs stay on its grid.")
     ] = True,
