@@ -75,6 +75,8 @@ def write(folder: Path) -> None:
     sections += _memory(results, folder)
     sections += _differences(results)
     sections += _kernels(results.kernels)
+    sections += _engines(results.engines)
+    sections += _training(results.training)
     sections += _batch(results.batch)
     sections += [HOW, _machines(folder / "machine.json")]
     text = "\n".join(section.rstrip("\n") + "\n" for section in sections if section)
@@ -89,7 +91,9 @@ def _goals(results: Results, folder: Path) -> str:
         rows.append({"what": goal.what, "goal": goal.goal, "measured": found.text if found else NOT_MEASURED,
                      "reached": verdict})  # fmt: skip
     write_rows(folder / "goals.csv", rows)
-    return "## Goals\n\n" + _table(rows)
+    missed = [goal for goal, row in zip(GOALS, rows, strict=True) if row["reached"] == "no" and goal.reason]
+    reasons = "".join(f"* *{goal.what}*: {goal.reason}\n" for goal in missed)
+    return "## Goals\n\n" + _table(rows) + (f"\nWhat is missed, and why:\n\n{reasons}" if reasons else "")
 
 
 def _times(results: Results, folder: Path) -> list[str]:
@@ -200,6 +204,50 @@ def _batch(rows: Sequence[Row]) -> list[str]:
         "as two."
     )
     return [f"## Workers\n\n{text}"]
+
+
+def _engines(rows: Sequence[Row]) -> list[str]:
+    lines = [
+        {
+            "model": f"`{row['model']}`",
+            "engine": f"{row['engine']}, {row['precision']}",
+            "on": row["on"],
+            "mean difference": f"{float(row['mean_difference']):.6f}",
+            "p99.9": f"{float(row['p999_difference']):.5f}",
+            "flipped pixels": f"{100 * float(row['flipped_share']):.4f} %",
+            "F1": f"{float(row['f1']):.5f}" if row.get("f1") else "",
+            "its change": f"{float(row['f1_change']):+.5f}" if row.get("f1_change") else "",
+        }
+        for row in rows
+    ]
+    if not lines:
+        return []
+    text = (
+        "Difference of probabilities: on the stored input of the bundle from its stored answer, on frozen validation "
+        "panels from float32. The gate only ever runs in float32."
+    )
+    return [f"## Engines against float32\n\n{text}\n\n" + _table(lines)]
+
+
+def _training(rows: Sequence[Row]) -> list[str]:
+    lines = []
+    for network in dict.fromkeys(row["network"] for row in rows):
+        here = [{**row, "seconds": row["step_s"]} for row in select(rows, network=network)]
+        ours = select(here, trainer="graven")
+        lines.append(
+            {
+                "network": network,
+                "a plain script over graven": paired(select(here, trainer="plain"), ours),
+                "waiting for crops": f"{100 * float(ours[0]['waiting_share']):.1f} % of a step" if ours else "",
+            }
+        )
+    if not lines:
+        return []
+    text = (
+        "A step of ten, the first included. The plain script has its crops in memory, computes in float32 and updates "
+        "with Adam; graven cuts crops meanwhile and computes in what its recipe resolves to on this machine."
+    )
+    return [f"## Training\n\n{text}\n\n" + _table(lines)]
 
 
 def _kernels(rows: Sequence[Row]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The smaller parts of a measurement: the help of the command line, kernels, and workers of `graven batch`."""
+"""The smaller parts of a measurement: the help of the command line, kernels, engines, and workers of `graven batch`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import kernels
 from benchmarks.whole import Panel
+from graven.api.verification import compare_engines
+from graven.io.bundle import read_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ["batch_rows", "help_rows", "kernel_rows"]
+__all__ = ["batch_rows", "engine_rows", "help_rows", "kernel_rows"]
 
 N_IMAGES = 4
 WORKERS = (1, 2)
@@ -37,6 +39,17 @@ def help_rows(n: int) -> list[dict[str, Any]]:
         after = os.times()
         spent = after.children_user + after.children_system - before.children_user - before.children_system
         found.append({"round": number, "cpu_s": spent, "heavy": heavy})
+    return found
+
+
+def engine_rows(n_panels: int) -> list[dict[str, Any]]:
+    """Compare the engines of each bundled petroglyph model with float32, on stored input and on labelled panels."""
+    found = []
+    for name in ("petroglyph", "petroglyph-gate"):
+        for row in compare_engines(read_bundle(name), engine="all", n_panels=n_panels):
+            told = {key: value for key, value in row.items() if key != "check"}
+            if told:
+                found.append({"model": name, "on": "panels" if "f1" in row else "stored input", **told})
     return found
 
 

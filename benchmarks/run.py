@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-PARTS = ("whole", "memory", "kernels", "batch", "help")
+PARTS = ("whole", "memory", "kernels", "engines", "training", "batch", "help")
 DOCS = Path("docs/benchmarks")
 WORK = Path("build/benchmarks")
 
@@ -40,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _whole(asked, sizes, n)
     if "kernels" in asked.only:
         write_rows(asked.out / "kernels.csv", parts.kernel_rows(n, 1.0 if asked.quick else 16.0))
+    if "engines" in asked.only:
+        write_rows(asked.out / "engines.csv", parts.engine_rows(2 if asked.quick else 16))
+    if "training" in asked.only:
+        from benchmarks.training import training_rows  # loads PyTorch
+
+        write_rows(asked.out / "training.csv", training_rows(asked.work, n=n, say=_say))
     if "batch" in asked.only:
         rows = parts.batch_rows(asked.work, n=n, size_px=2048 if asked.quick else 4096, say=_say)
         write_rows(asked.out / "batch.csv", rows)
