@@ -190,4 +190,25 @@ def test_an_unknown_part_is_refused_with_the_choices(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as left:
         main(["--only", "whole,speed"])
     assert left.value.code == 2
-    assert "'speed' is unknown; choose from whole, memory, kernels, batch, help" in capsys.readouterr().err
+    assert "'speed' is unknown; choose from whole, memory, kernels, engines, training, batch, help" in capsys.readouterr().err
+
+
+def test_engines_and_training_have_their_goals(tmp_path: Path) -> None:
+    engine = {"model": "m", "on": "panels", "engine": "openvino", "precision": "bfloat16", "mean_difference": 2e-4}
+    engine |= {"p999_difference": 0.006, "flipped_share": 0.00015, "f1": 0.9}
+    changes = [{**engine, "f1_change": change} for change in (0.0004, -0.0012)]
+    step = {"network": "U-Net", "round": 0}
+    steps = [
+        {**step, "trainer": "graven", "step_s": 2.0, "waiting_share": 0.01},
+        {**step, "trainer": "plain", "step_s": 7.0},
+    ]
+    write_rows(tmp_path / "engines.csv", changes)
+    write_rows(tmp_path / "training.csv", steps)
+    found = goals_of(tmp_path)
+    assert found["engines against float32: change of F1"] == (
+        "-0.00120 (openvino, bfloat16); 0.015 % flipped, p99.9 0.0060",
+        "no",
+    )
+    assert found["training step of a plain float32 script over ours"] == ("U-Net 3.50 (n = 1) ×", "yes")
+    assert found["data loading, share of a training step"] == ("1.00 (n = 1) %", "yes")
+    assert "| U-Net | 3.50 (n = 1) | 1.0 % of a step |" in (tmp_path / "index.md").read_text(encoding="utf-8")
