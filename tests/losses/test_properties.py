@@ -1,4 +1,4 @@
-"""What holds for every loss: gradients, precision, masks, refusals; and what holds for one of them."""
+"""What holds for every loss of one class: gradients, precision, masks, refusals; and what holds for one of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from scipy import ndimage
 
 from graven.errors import InputError, MismatchError, UsageError
 from graven.losses import (
-    LOSSES,
     balanced_bce_loss,
     begl_loss,
     boundary_enhancement_term,
@@ -25,7 +24,7 @@ from graven.losses import (
 from graven.losses.begl import gaussian_weights, sobel_magnitude
 from graven.losses.inputs import erode_valid, prepare_inputs
 
-NAMES = sorted(LOSSES)
+NAMES = ["bce", "be", "begl", "dice", "focal"]
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in NAMES),
     ("begl", {"padding": "replicate", "size_px": 5, "sigma_px": 1.1}),

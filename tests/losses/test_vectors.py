@@ -1,4 +1,4 @@
-"""The independent vectors A-* of the petroglyph losses, in float64, at their own tolerances."""
+"""The independent vectors A-* and C-* of the losses, in float64, at their own tolerances."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from graven.losses import (
     begl_terms,
     boundary_enhancement_term,
     boundary_term,
+    build_loss,
     dice_loss,
     focal_loss,
+    multiclass_focal_loss,
 )
 from graven.losses.begl import gaussian_weights, sobel_magnitude
 
@@ -133,3 +135,49 @@ def test_a_fl_1_focal(vectors: Vectors) -> None:
     entry = vectors["A-FL-1"]
     got = focal_loss(torch.logit(batch(entry["inputs"]["y_hat"])), batch(entry["inputs"]["y"]), alpha=0.25, gamma=2.0)
     assert float(got) == pytest.approx(entry["expected"]["loss"], abs=entry["tolerance"])
+
+
+def class_batch(entry: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (1, K, 1, P) whose softmax are the probabilities of an entry, and classes (1, 1, 1, P)."""
+    probs = torch.tensor(entry["inputs"]["probabilities"], dtype=torch.float64)
+    return probs.log().T[None, :, None], torch.tensor(entry["inputs"]["labels"])[None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("ce", "ce"), ("focal_mc", "focal"), ("dice_mc", "dice"), ("mixed1", "mixed1"), ("mixed2", "mixed2")],
+)
+def test_c_loss_1(vectors: Vectors, name: str, key: str) -> None:
+    entry = vectors["C-LOSS-1"]
+    want, tol = entry["expected"][key], entry["tolerance"]
+    logits, classes = class_batch(entry)
+    inputs = entry["inputs"]
+    options = {
+        "ce": {},
+        "focal_mc": {"alpha": inputs["alpha"], "gamma": inputs["gamma"]},
+        "dice_mc": {"smooth": inputs["smooth"]},
+        "mixed1": {"focal_weight": inputs["lam"]},
+        "mixed2": {},
+    }[name]
+    assert float(build_loss(name, **options)(logits, classes)) == pytest.approx(want, abs=tol)
+    # a constant on all classes of a pixel does not change the softmax, and the options above are the defaults
+    assert float(build_loss(name)(logits + 7.5, classes)) == pytest.approx(want, abs=tol)
+
+
+def test_c_focal_1_of_the_true_class(vectors: Vectors) -> None:
+    entry = vectors["C-FOCAL-1"]
+    true = torch.tensor(entry["inputs"]["p_t"], dtype=torch.float64)
+    others = torch.tensor([[0.3, 0.7], [0.9, 0.1]], dtype=torch.float64).T * (1 - true)
+    logits = torch.stack([others[0], true, others[1]]).log()[None, :, None]
+    options = {key: entry["inputs"][key] for key in ("alpha", "gamma")}
+    got = multiclass_focal_loss(logits, torch.ones(1, 1, 2, dtype=torch.int64), **options)
+    assert float(got) == pytest.approx(entry["expected"]["loss"], abs=entry["tolerance"])
+
+
+def test_c_focal_2_reduces_to_cross_entropy(vectors: Vectors) -> None:
+    entry = vectors["C-FOCAL-2"]
+    logits, classes = class_batch(entry)
+    options = {key: entry["inputs"][key] for key in ("alpha", "gamma")}
+    got = multiclass_focal_loss(logits, classes, **options)
+    assert float(got) == pytest.approx(entry["expected"]["loss"], abs=entry["tolerance"])
+    assert float(build_loss("ce")(logits, classes)) == pytest.approx(float(got), abs=entry["tolerance"])

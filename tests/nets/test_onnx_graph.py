@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from graven.errors import DataError
-from graven.nets.onnx_graph import OPERATORS, OnnxGraph
+from graven.nets.onnx_graph import OnnxGraph
+from graven.nets.onnx_operators import OPERATORS
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.uniform(0, 4, (2, 4, 6, 8)).astype(np.float32)
@@ -59,6 +60,17 @@ CASES: list[tuple[str, list[NDArray], dict[str, object]]] = [
     ("Concat", [_floats(2, 3, 6, 8)], {"axis": 1}),
     ("Transpose", [], {}),
     ("Transpose", [], {"perm": [0, 2, 3, 1]}),
+    ("Softmax", [], {"axis": 1}),
+    ("Softmax", [], {}),
+    ("MatMul", [_floats(8, 5)], {}),
+    ("Unsqueeze", [_whole(0, -1)], {}),
+    ("Slice", [_whole(1, -5), _whole(3, 1 << 40), _whole(1, 3), _whole(1, 2)], {}),
+    ("Slice", [_whole(1), _whole(-1), _whole(2)], {}),
+    ("ArgMax", [], {"axis": 1, "keepdims": 0}),
+    ("ArgMax", [], {"axis": -1}),
+    ("Equal", [IMAGE[:, :1]], {}),
+    ("Greater", [_floats(4, 1, 1)], {}),
+    ("Less", [_floats(4, 1, 1)], {}),
     ("Expand", [_whole(5, 1, 1, 1, 8)], {}),
     ("Gather", [_whole(2, 0)], {"axis": 1}),
     ("Gather", [np.array(-1, np.int64)], {"axis": 2}),
@@ -128,8 +140,26 @@ def test_shapes_are_computed_with() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+def test_places_along_an_axis_are_counted_and_compared() -> None:
+    """Rows from 1 to 4 of an image of any height become 1, as part means are written."""
+    nodes = [
+        helper.make_node("Shape", ["image"], ["sides"], start=2, end=3),
+        helper.make_node("Squeeze", ["sides", "first"], ["height"]),
+        helper.make_node("Range", ["zero", "height", "one"], ["rows"]),
+        helper.make_node("Greater", ["rows", "zero"], ["low"]),
+        helper.make_node("Less", ["rows", "five"], ["high"]),
+        helper.make_node("And", ["low", "high"], ["inside"]),
+        helper.make_node("Cast", ["inside"], ["out"], to=TensorProto.FLOAT),
+    ]
+    numbers = {name: np.array(number, np.int64) for name, number in (("zero", 0), ("one", 1), ("five", 5))}
+    found, expected = _run(nodes, {"first": _whole(0), **numbers})
+    assert expected.tolist() == [0, 1, 1, 1, 1, 0]
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_every_operator_is_tested() -> None:
-    assert {case[0] for case in CASES} | {"Cast", "Resize", "Shape"} == set(OPERATORS)
+    elsewhere = {"And", "Cast", "Range", "Resize", "Shape", "Squeeze"}
+    assert {case[0] for case in CASES} | elsewhere == set(OPERATORS)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +168,7 @@ def test_every_operator_is_tested() -> None:
         (helper.make_node("Erf", ["image"], ["out"]), "Erf, which"),
         (helper.make_node("DepthToSpace", ["image"], ["out"], blocksize=2), r"DepthToSpace \(mode DCR\)"),
         (helper.make_node("Resize", ["image", "", "c"], ["out"], mode="cubic"), r"Resize \(cubic half_pixel\)"),
+        (helper.make_node("ArgMax", ["image"], ["out"], select_last_index=1), r"ArgMax \(select_last_index\)"),
         (helper.make_node("MaxPool", ["image"], ["out"], kernel_shape=[2, 2], auto_pad="SAME_UPPER"), "auto_pad SAME"),
     ],
 )

@@ -21,6 +21,11 @@ SEGMENTERS: list[tuple[str, dict[str, Any]]] = [
     ("timm_unet", {"encoder": "mobilenetv3_small_050", "decoder_widths": (16, 16, 16, 16, 8)}),
     ("timm_unet", {"encoder": "convnext_atto", "decoder_widths": (32, 16, 16)}),
     ("smp_unet", {"depth": 4}),
+    ("res_unet", {"encoder": "resnet18"}),
+    ("segnet", {"widths": (8, 16, 16), "depths": (1, 2, 3)}),
+    ("mcdm", {}),
+    ("smp_deeplabv3plus", {"encoder": "resnet18"}),
+    ("smp_pspnet", {"encoder": "resnet18"}),
 ]
 
 
@@ -135,7 +140,9 @@ def test_networks_that_cannot_be_built_say_why(name: str, options: dict[str, Any
     [
         ("timm_unet", "timm"),
         ("resnet_gate", "timm"),
+        ("res_unet", "timm"),
         ("smp_unet", "segmentation_models_pytorch"),
+        ("mcdm", "segmentation_models_pytorch"),
     ],
 )
 def test_a_missing_library_names_the_extra(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from graven.errors import InputError, UsageError
-from graven.nets import UNet, build_net, he_init
+from graven.nets import NETS, UNet, build_net, he_init
 from graven.nets.blocks import make_norm
 
 
@@ -78,7 +78,7 @@ def test_he_initialisation_keeps_the_variance_and_is_repeatable(device: str) -> 
     assert bool(torch.isfinite(out).all())
 
 
-@pytest.mark.parametrize("name", ["unet", "compact_unet", "timm_unet", "smp_unet", "compact_gate", "resnet_gate"])
+@pytest.mark.parametrize("name", sorted(NETS))
 def test_a_size_that_does_not_fit_is_refused_with_the_size_to_pad_to(name: str) -> None:
     net = build_net(name).eval()
     m = net.multiple

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -32,6 +33,16 @@ def test_cosine_vector(vectors: dict[str, dict[str, Any]]) -> None:
     }
     assert plain == pytest.approx(entry["expected"]["plain"], abs=entry["tolerance"])
     assert warm == pytest.approx(entry["expected"]["warm"], abs=entry["tolerance"])
+
+
+def test_warm_cosine_rises_to_the_rate_falls_without_a_jump_and_stays_at_its_end() -> None:
+    steps = [epoch / 8 for epoch in range(8 * 100)]
+    rates = [warm_cosine(step, lr=1e-4, total=100, lr_min=1e-6, lr_start=1e-5) for step in steps]
+    changes = [after - before for before, after in pairwise(rates)]
+    assert max(rates) == rates[24] == 1e-4
+    assert min(changes[:24]) > 0 > max(changes[24 : 8 * 95])
+    assert set(rates[8 * 95 :]) == {1e-6}
+    assert max(map(abs, changes[24:])) < 0.3e-6  # steepest slope of the cosine: 9.9e-5 * pi / 2 / 92 per epoch
 
 
 def test_one_cycle_vector(vectors: dict[str, dict[str, Any]]) -> None:
@@ -85,3 +96,16 @@ def test_rates_stay_between_zero_and_the_highest(name: str, step: int, lr: float
 def test_an_unknown_schedule_is_refused_with_the_choices() -> None:
     with pytest.raises(InputError, match="choose one of constant, time_decay, cosine, warm_cosine, one_cycle"):
         rate_at("linear", 0, lr=1.0, total=1, options={})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("warm_cosine", {"lr_min": 1e-6}, "'warm_cosine' needs the option lr_start"),
+        ("cosine", {"lrmin": 1e-6}, "'cosine' has no option lrmin; it knows total, lr_min, warmup"),
+        ("constant", {"total": 3}, "'constant' has no option total; it knows none"),
+    ],
+)
+def test_options_that_do_not_fit_a_schedule_are_named(name: str, options: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        rate_at(name, 0, lr=1e-4, total=10, options=options)

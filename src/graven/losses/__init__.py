@@ -1,16 +1,27 @@
-"""Losses of the petroglyph method and its baselines: one per file, a function and a thin module around it."""
+"""Losses: one per file, a function and a thin module around it.
+
+Those of the petroglyph method and its baselines ask one question of a pixel and take logits (N, 1, H, W); those of the
+condition method choose between classes and take (N, K, H, W).
+"""
 
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graven.errors import UsageError
 from graven.losses.balanced_bce import BalancedBCELoss, balanced_bce_loss
 from graven.losses.begl import BEGLLoss, begl_loss, begl_terms, boundary_term
 from graven.losses.boundary_enhancement import BELoss, be_loss, boundary_enhancement_term
+from graven.losses.class_boundary import ClassBoundaryLoss, class_boundary_loss
+from graven.losses.cldice import ClDiceLoss, cldice_loss
+from graven.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
 from graven.losses.dice import DiceLoss, dice_loss
 from graven.losses.focal import FocalLoss, focal_loss
+from graven.losses.mixed import MixedLoss, mixed_loss
+from graven.losses.multiclass_dice import MulticlassDiceLoss, multiclass_dice_loss
+from graven.losses.multiclass_focal import MulticlassFocalLoss, multiclass_focal_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +32,15 @@ __all__ = [
     "BEGLLoss",
     "BELoss",
     "BalancedBCELoss",
+    "ClDiceLoss",
+    "ClassBoundaryLoss",
+    "CrossEntropyLoss",
     "DiceLoss",
     "FocalLoss",
     "LOSSES",
+    "MixedLoss",
+    "MulticlassDiceLoss",
+    "MulticlassFocalLoss",
     "balanced_bce_loss",
     "be_loss",
     "begl_loss",
@@ -31,8 +48,14 @@ __all__ = [
     "boundary_enhancement_term",
     "boundary_term",
     "build_loss",
+    "class_boundary_loss",
+    "cldice_loss",
+    "cross_entropy_loss",
     "dice_loss",
     "focal_loss",
+    "mixed_loss",
+    "multiclass_dice_loss",
+    "multiclass_focal_loss",
 ]
 
 LOSSES: dict[str, Callable[..., nn.Module]] = {
@@ -41,7 +64,15 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "focal": FocalLoss,
     "dice": DiceLoss,
     "bce": BalancedBCELoss,
+    "ce": CrossEntropyLoss,
+    "focal_mc": MulticlassFocalLoss,
+    "dice_mc": MulticlassDiceLoss,
+    "mixed1": MixedLoss,
+    "mixed2": partial(MixedLoss, ce_weight=1.0),
+    "cldice": ClDiceLoss,
+    "boundary_mc": ClassBoundaryLoss,
 }
+"""Losses by the name that a recipe uses: five for one class, then seven for several."""
 
 
 def build_loss(name: str, **options: Any) -> nn.Module:
@@ -57,7 +88,8 @@ def build_loss(name: str, **options: Any) -> nn.Module:
     Returns
     -------
     nn.Module
-        Called with ``(logits, target, valid=None)``, all of shape (N, 1, H, W); gives a scalar.
+        Called with ``(logits, target, valid=None)``; gives a scalar. Target and valid mask have the shape (N, 1, H, W);
+        the logits of the first five as well, those of the others (N, K, H, W).
 
     Raises
     ------

@@ -10,8 +10,10 @@ from graven.nets.blocks import he_init
 from graven.nets.compact import CompactUNet
 from graven.nets.encoders import TimmUNet
 from graven.nets.gate import CompactGate, Gate
+from graven.nets.res_unet import ResUNet
 from graven.nets.resnet_gate import ResNetGate
-from graven.nets.smp import SmpUNet
+from graven.nets.segnet import SegNet
+from graven.nets.smp import MCDM, SmpDeepLabV3Plus, SmpPSPNet, SmpUNet
 from graven.nets.unet import UNet
 
 if TYPE_CHECKING:
@@ -23,8 +25,13 @@ __all__ = [
     "CompactGate",
     "CompactUNet",
     "Gate",
+    "MCDM",
     "NETS",
     "ResNetGate",
+    "ResUNet",
+    "SegNet",
+    "SmpDeepLabV3Plus",
+    "SmpPSPNet",
     "SmpUNet",
     "TimmUNet",
     "UNet",
@@ -37,6 +44,11 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "compact_unet": CompactUNet,
     "timm_unet": TimmUNet,
     "smp_unet": SmpUNet,
+    "res_unet": ResUNet,
+    "mcdm": MCDM,
+    "segnet": SegNet,
+    "smp_deeplabv3plus": SmpDeepLabV3Plus,
+    "smp_pspnet": SmpPSPNet,
     "resnet_gate": ResNetGate,
     "compact_gate": CompactGate,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import TYPE_CHECKING
 
@@ -204,7 +205,7 @@ def rate_at(name: str, step: float, *, lr: float, total: float, options: dict[st
     Raises
     ------
     InputError
-        If the name is unknown.
+        If the name or an option is unknown, or the schedule needs an option that is not there.
 
     Examples
     --------
@@ -216,4 +217,16 @@ def rate_at(name: str, step: float, *, lr: float, total: float, options: dict[st
     arguments = dict(options)
     if name in _NEEDS_TOTAL:
         arguments.setdefault("total", total)
+    _check_options(name, arguments)
     return float(SCHEDULES[name](step, lr=lr, **arguments))
+
+
+def _check_options(name: str, options: dict[str, float]) -> None:
+    parameters = inspect.signature(SCHEDULES[name]).parameters
+    known = {key: parameter for key, parameter in parameters.items() if key not in ("step", "lr")}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise InputError(f"schedule {name!r} has no option {', '.join(unknown)}; it knows {', '.join(known) or 'none'}")
+    missing = [key for key, parameter in known.items() if parameter.default is parameter.empty and key not in options]
+    if missing:
+        raise InputError(f"schedule {name!r} needs the option {', '.join(missing)}")
