@@ -37,7 +37,7 @@ class Sample:
     ----------
     image : ndarray of shape (C, H, W), float32 (crops) or uint8 (tiles), 0 to 255
         Prepared pixels, not standardised.
-    target : ndarray of shape (H, W), uint8, 0 or 1
+    target : ndarray of shape (H, W), uint8, 0 or 1, or the number of a class
         Truth.
     valid : ndarray of shape (H, W), bool
         False beyond the border of the panel and where nothing is known.

@@ -1,4 +1,4 @@
-"""From a trained network to ``model.onnx``: standardisation and sigmoid inside the graph, half-precision weights.
+"""From a trained network to ``model.onnx``: what comes before and after it inside the graph, half-precision weights.
 
 The file takes pixels as they leave the preparation, 0 to 255, so whoever runs it can get neither mean nor scale wrong.
 Weights are stored as float16 and cast to float32 where they are used: half the size, the arithmetic of float32.
@@ -83,7 +83,7 @@ class _Probable(nn.Module):
         self.model = model
 
     def forward(self, image: Tensor) -> Tensor:
-        return torch.sigmoid(self.model(image))
+        return self.model.probabilities(self.model(image))
 
 
 class _Explained(nn.Module):
@@ -130,7 +130,8 @@ def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint
 
     Notes
     -----
-    Input ``image`` (N, C, H, W) float32, 0 to 255; output ``probability`` (N, K, H, W), or (N, K) of a gate, which has
+    Input ``image`` (N, C, H, W) float32, 0 to 255; output ``probability`` (N, K, H, W) of
+    the foreground classes, or (N, K) of a gate, which has
     a second output ``activation`` (N, K, h, w), 0 to 1: its class activation map. N, H and W are free, C and K fixed.
     Batch normalisation is folded into the convolutions before.
     """

@@ -5,7 +5,7 @@
     <store>/
       index.json              schema, origin (generator and version, or folders), preparation, one entry per panel
       <name>_image.npy        uint8 (C, H, W), prepared, not standardised
-      <name>_target.npy       uint8 (H, W), 0 or 1
+      <name>_target.npy       uint8 (H, W), 0 or 1, or the number of a class
       <name>_valid.npy        uint8 (H, W), 0 or 1; only where not everything is valid
 
 Panels are prepared once and cut many times: a crop then costs a copy of its own pixels and nothing else.
@@ -47,7 +47,7 @@ class Panel:
     image : ndarray of shape (C, H, W), uint8
         Prepared pixels; a memory map when read from a store.
     target : ndarray of shape (H, W), uint8 or bool
-        Truth, 0 or 1.
+        Truth, 0 or 1, or the number of a class.
     valid : ndarray of shape (H, W), uint8 or bool, or None
         0 where nothing is known; None where everything is valid.
     """
@@ -269,7 +269,7 @@ def _write_panel(folder: Path, name: str, group: str, read: ReadPanel) -> PanelE
         with atomic_path(folder / f"{name}_{part}.npy") as temporary:
             np.save(temporary, array, allow_pickle=False)
     known = target if valid is None else target[valid]
-    share = float(np.mean(known)) if known.size else 0.0
+    share = float(np.mean(known > 0)) if known.size else 0.0
     bands, height, width = panel.image.shape
     return PanelEntry(name, group, (bands, height, width), share, not everything_valid, digest.hexdigest())
 

@@ -23,6 +23,7 @@ from graven.train.schedule import SCHEDULES
 
 __all__ = [
     "Data",
+    "Freeze",
     "Named",
     "Optimiser",
     "Recipe",
@@ -140,6 +141,22 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """A part of the network that is not trained at first.
+
+    Attributes
+    ----------
+    part : str
+        Attribute of the network, such as ``encoder``.
+    epochs : int, >= 0
+        So many epochs its weights stay, and its batch normalisation uses and keeps the statistics it has.
+    """
+
+    part: str = "encoder"
+    epochs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """When to stop, look and save.
 
@@ -187,8 +204,8 @@ class Recipe:
         How the run is called.
     method : {"petroglyph", "engraving", "condition", "relief"}
         Which method it trains for.
-    task : {"segment", "gate"}
-        A probability per pixel, or one per tile.
+    task : {"segment", "classes", "gate"}
+        A probability per pixel, one per pixel and class where classes exclude each other, or one per tile.
     network, loss : Named
         From `graven.nets.NETS` and `graven.losses.LOSSES`.
     prepare : tuple of Named
@@ -196,7 +213,7 @@ class Recipe:
     augment_photometric : bool
         Use `prepare` as an augmentation instead: training sees every panel twice, as it is and prepared; validation and
         the bundle see panels as they are. The paper describes both.
-    data, augment, optimiser, schedule, run
+    data, augment, optimiser, schedule, freeze, run
         The sections.
     """
 
@@ -204,13 +221,14 @@ class Recipe:
     method: Literal["petroglyph", "engraving", "condition", "relief"]
     network: Named
     loss: Named
-    task: Literal["segment", "gate"] = "segment"
+    task: Literal["segment", "classes", "gate"] = "segment"
     prepare: tuple[Named, ...] = ()
     augment_photometric: bool = False
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule = field(default_factory=Schedule)
+    freeze: Freeze = field(default_factory=Freeze)
     run: Run = field(default_factory=Run)
 
     def __post_init__(self) -> None:
@@ -221,6 +239,8 @@ class Recipe:
             raise InputError(f"unknown schedule {self.schedule.name!r}; choose one of {', '.join(SCHEDULES)}")
         if self.schedule.counts == "minutes" and run.max_minutes is None:
             raise InputError("a schedule counted in minutes needs run.max_minutes")
+        if self.freeze.epochs < 0:
+            raise InputError(f"freeze.epochs must be at least 0, got {self.freeze.epochs}")
         if not self.optimiser.lr > 0:
             raise InputError(f"optimiser.lr must be positive, got {self.optimiser.lr}")
         if run.max_minutes is not None and not run.max_minutes > 0:
@@ -341,6 +361,8 @@ def recipe_hash(recipe: Recipe) -> str:
     del content["name"], content["data"]["loader_threads"]
     if not recipe.augment_photometric:
         del content["augment_photometric"]  # runs that began before there was this choice can be resumed
+    if not recipe.freeze.epochs:
+        del content["freeze"]  # likewise
     if recipe.schedule.name in ("constant", "time_decay"):
         for key in ("max_epochs", "max_steps", "max_minutes"):
             del content["run"][key]

@@ -13,7 +13,7 @@ from graven.nets import build_net
 from graven.train.dataset import CropSource, validation_tiles
 from graven.train.listen import Event, Say, note_nothing, say_nothing
 from graven.train.loop import FitResult, fit
-from graven.train.task import GateTask, SegmentTask, Standardised, Task
+from graven.train.task import ClassTask, GateTask, SegmentTask, Standardised, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def build_model(recipe: Recipe, *, mean: Sequence[float], std: Sequence[float]) 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.run.seed)
         net = build_net(recipe.network.name, **recipe.network.options)
-    return Standardised(net, mean=mean, std=std)
+    return Standardised(net, mean=mean, std=std, is_exclusive=recipe.task == "classes")
 
 
 def build_task(recipe: Recipe) -> Task:
@@ -52,8 +52,8 @@ def build_task(recipe: Recipe) -> Task:
     Parameters
     ----------
     recipe : Recipe
-        For ``segment`` the loss is one of `graven.losses.LOSSES`; for ``gate`` it is ``tile_bce`` with the options of
-        `GateTask`.
+        For ``segment`` and ``classes`` the loss is one of `graven.losses.LOSSES`; for ``gate`` it is ``tile_bce`` with
+        the options of `GateTask`.
 
     Returns
     -------
@@ -67,6 +67,8 @@ def build_task(recipe: Recipe) -> Task:
     """
     if recipe.task == "segment":
         return SegmentTask(build_loss(recipe.loss.name, **recipe.loss.options))
+    if recipe.task == "classes":
+        return ClassTask(build_loss(recipe.loss.name, **recipe.loss.options))
     known = ("min_share", "tile_weight", "map_weight", "smoothing")
     unknown = sorted(set(recipe.loss.options) - set(known))
     if recipe.loss.name != "tile_bce" or unknown:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import rankdata
 
-from graven.metrics import BinaryCounts, accuracy, f1, iou, miou, per_image_mean, precision, recall, total
+from graven.metrics import (
+    BinaryCounts,
+    accuracy,
+    f1,
+    iou,
+    miou,
+    multiclass_scores,
+    per_image_mean,
+    precision,
+    recall,
+    total,
+)
 from graven.metrics.counts import ratio
 
 if TYPE_CHECKING:
@@ -15,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["binary_scores", "rank_score", "recall_threshold"]
+__all__ = ["binary_scores", "class_scores", "rank_score", "recall_threshold"]
 
 
 def binary_scores(counts: Sequence[BinaryCounts]) -> dict[str, float]:
@@ -46,6 +57,41 @@ def binary_scores(counts: Sequence[BinaryCounts]) -> dict[str, float]:
         "miou_per_image": per_image_mean(counts, miou),
         "predicted_share": ratio(pooled.tp + pooled.fp, pooled.total),
         "true_share": ratio(pooled.tp + pooled.fn, pooled.total),
+    }
+
+
+def class_scores(confusion: NDArray[np.int64]) -> dict[str, float]:
+    """Pooled scores of a result of several classes.
+
+    Parameters
+    ----------
+    confusion : ndarray of shape (K, K), int64
+        Pixels by true class (row) and predicted class (column); class 0 is the background.
+
+    Returns
+    -------
+    dict of str to float, 0 to 1
+        ``accuracy``, ``precision`` and ``recall`` as means over the classes, ``f1`` of these two, ``miou``, ``iou_0``
+        and so on, and ``predicted_share true_share`` of all that is no background. A class that is in neither truth nor
+        prediction is left out of means, and its own score is nan.
+
+    Examples
+    --------
+    >>> scores = class_scores(np.array([[4, 0, 0], [1, 2, 0], [0, 0, 1]]))
+    >>> round(scores["miou"], 3), scores["iou_0"], scores["true_share"]
+    (0.822, 0.8, 0.5)
+    """
+    found = multiclass_scores(confusion)
+    n_px = max(1, int(confusion.sum()))
+    return {
+        "accuracy": found.accuracy,
+        "precision": found.macro_precision,
+        "recall": found.macro_recall,
+        "f1": found.f1_of_macro_pr,
+        "miou": found.miou,
+        **{f"iou_{number}": value for number, value in enumerate(found.iou)},
+        "predicted_share": 1 - float(confusion[:, 0].sum()) / n_px,
+        "true_share": 1 - float(confusion[0].sum()) / n_px,
     }
 
 

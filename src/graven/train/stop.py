@@ -8,6 +8,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from graven.errors import TrainingCollapsed
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def check_foreground(source: CropSource) -> None:
     filled, known = 0, 0
     for index in range(TRIES):
         sample = source.crop(epoch=0, index=index, panel=index % n)
-        filled += int(sample.target[sample.valid].sum())
+        filled += int(np.count_nonzero(sample.target[sample.valid]))
         known += int(sample.valid.sum())
     if known == 0:
         raise TrainingCollapsed(f"no valid pixel in {TRIES} training crops; check the valid masks")

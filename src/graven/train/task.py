@@ -1,4 +1,4 @@
-"""What a network is asked: a probability per pixel, or one per tile. The loop knows no more than this."""
+"""What a network is asked: a probability per pixel, per pixel and class, or per tile. The loop knows no more."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from graven.errors import InputError
-from graven.metrics import BinaryCounts, binary_counts
+from graven.metrics import BinaryCounts, binary_counts, confusion_matrix
 from graven.nets.gate import Gate
-from graven.train.scores import binary_scores, rank_score, recall_threshold
+from graven.train.scores import binary_scores, class_scores, rank_score, recall_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from graven.train.dataset import Sample
 
-__all__ = ["Batch", "GateTask", "SegmentTask", "Standardised", "Task", "collate"]
+__all__ = ["Batch", "ClassTask", "GateTask", "SegmentTask", "Standardised", "Task", "classes_of", "collate"]
 
 CELL_SHARE = 0.02
 
@@ -36,13 +36,19 @@ class Standardised(nn.Module):
         Takes standardised images.
     mean, std : sequence of float, 0 to 255
         One per band; kept as buffers, so they travel with the weights.
+    is_exclusive : bool
+        Whether the classes exclude each other and the first logit is the background's; otherwise each logit is a
+        question of its own.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(
+        self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], is_exclusive: bool = False
+    ) -> None:
         super().__init__()
+        self.is_exclusive = is_exclusive
         if len(mean) != len(std) or min(std) <= 0:
             raise InputError(f"standardisation needs as many stds as means, all positive; got {mean} and {std}")
         self.net = net
@@ -54,6 +60,10 @@ class Standardised(nn.Module):
         logits: Tensor = self.net((image - self.mean) / self.std)
         return logits
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Turn logits into the probabilities of the foreground classes; what is left to 1 is the background's."""
+        return torch.softmax(logits, dim=1)[:, 1:] if self.is_exclusive else torch.sigmoid(logits)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -64,7 +74,7 @@ class Batch:
     image : Tensor of shape (N, C, H, W), float32, 0 to 255
         Prepared pixels.
     target, valid : Tensor of shape (N, 1, H, W), float32 and bool
-        Truth, and where it is known.
+        Truth (0 or 1, or a number of a class), and where it is known.
     origins : tuple of str
         Where each sample comes from.
     """
@@ -92,7 +102,7 @@ class Task(Protocol):
         ...
 
     def outputs(self, model: Standardised, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the scalar loss of a batch and its logits, (N, 1, H, W) or (N, 1)."""
+        """Return the scalar loss of a batch and its logits, (N, K, H, W) or (N, 1)."""
         ...
 
     def judge(self, probs: NDArray[np.float32], batch: Batch) -> NDArray[np.float64]:
@@ -132,6 +142,67 @@ class SegmentTask:
     def scores(self, rows: NDArray[np.float64]) -> dict[str, float]:
         """Return pooled and per-image scores."""
         return binary_scores([BinaryCounts(*map(int, row)) for row in rows])
+
+
+def classes_of(probs: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Give the most probable class of every pixel, the background included.
+
+    Parameters
+    ----------
+    probs : ndarray of shape (..., K, H, W), float32, 0 to 1
+        Of the foreground classes, which exclude each other.
+
+    Returns
+    -------
+    ndarray of shape (..., H, W), uint8, 0 to K
+        0 where no class is at least as probable as the background; of equal classes the first.
+
+    Examples
+    --------
+    >>> classes_of(np.array([[[0.2, 0.6, 0.5]], [[0.3, 0.1, 0.0]]], np.float32)).tolist()
+    [[0, 1, 1]]
+    """
+    best = probs.argmax(axis=-3)
+    background = 1 - probs.sum(axis=-3, dtype=np.float64)
+    return np.where(probs.max(axis=-3) >= background, best + 1, 0).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class ClassTask:
+    """One of several classes per pixel, the background being class 0.
+
+    Attributes
+    ----------
+    criterion : nn.Module
+        From `graven.losses`, called with logits (N, K + 1, H, W), class numbers and valid mask, both (N, 1, H, W).
+    """
+
+    criterion: nn.Module
+    score_name: str = "miou"
+
+    def outputs(self, model: Standardised, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the criterion over valid pixels, and the logits (N, K + 1, H, W)."""
+        logits = model(batch.image)
+        return self.criterion(logits, batch.target.long(), batch.valid), logits
+
+    def judge(self, probs: NDArray[np.float32], batch: Batch) -> NDArray[np.float64]:
+        """Return the confusion matrix of each sample as a row, from probabilities of the K foreground classes."""
+        n_classes = probs.shape[1] + 1
+        target = batch.target.cpu().numpy()[:, 0].astype(np.int64)
+        valid = batch.valid.cpu().numpy()[:, 0]
+        found = classes_of(probs)
+        return np.array(
+            [
+                confusion_matrix(p, t, n_classes=n_classes, valid=v).ravel()
+                for p, t, v in zip(found, target, valid, strict=True)
+            ],
+            np.float64,
+        )
+
+    def scores(self, rows: NDArray[np.float64]) -> dict[str, float]:
+        """Return pooled scores, ``iou_0`` to ``iou_K`` among them."""
+        side = round(rows.shape[1] ** 0.5)
+        return class_scores(rows.sum(axis=0).reshape(side, side).astype(np.int64))
 
 
 @dataclass(frozen=True)

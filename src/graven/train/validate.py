@@ -37,7 +37,7 @@ class Look:
     spread : float
         Standard deviation of all probabilities.
     shown : tuple of (image, preds, target, valid)
-        Some samples for the eye; empty for gates.
+        Some samples for the eye, all classes as one; empty for gates.
     """
 
     loss: float
@@ -95,7 +95,7 @@ def validate(
         with fabric.autocast():
             loss, logits = task.outputs(model, batch)
         losses.append(float(loss) * len(part))
-        probs = torch.sigmoid(logits.float()).cpu().numpy()
+        probs = model.probabilities(logits.float()).cpu().numpy()
         rows.append(task.judge(probs, batch))
         n, total, squares = (
             n + probs.size,
@@ -104,7 +104,7 @@ def validate(
         )
         for index, sample in enumerate(part, start):
             if probs.ndim == 4 and index in picks:
-                preds = probs[index - start, 0] >= 0.5
+                preds = probs[index - start].sum(axis=0) >= 0.5
                 shown.append((sample.image.astype(np.uint8), preds, sample.target > 0, sample.valid))
     model.train()
     spread = math.sqrt(max(0.0, squares / n - (total / n) ** 2))
@@ -130,15 +130,15 @@ def predict_samples(
 
     Returns
     -------
-    ndarray of shape (N, 1, H, W) or (N, 1), float32, 0 to 1
-        In the order of the samples.
+    ndarray of shape (N, K, H, W) or (N, 1), float32, 0 to 1
+        Of the foreground classes, in the order of the samples.
     """
     model.eval()
     device = next(model.parameters()).device
     found = []
     for start in range(0, len(samples), batch_size):
         batch = to_device(collate(samples[start : start + batch_size]), device, channels_last=channels_last)
-        found.append(torch.sigmoid(model(batch.image).float()).cpu().numpy())
+        found.append(model.probabilities(model(batch.image).float()).cpu().numpy())
     probs: NDArray[np.float32] = np.concatenate(found)
     return probs
 
