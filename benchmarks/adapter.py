@@ -22,8 +22,8 @@ from graven.api.segment import segment
 from graven.io.bundle import read_bundle, read_companion
 from graven.io.images import open_raster
 from graven.io.rowstore import RowStore
-from graven.methods.petroglyph import PetroglyphSettings, plan
 from graven.methods.prediction import Panel, Tracer, screen
+from graven.methods.tracing import TraceSettings, plan
 from graven.predict.engines import load_engine
 from graven.predict.stream import predict_raster
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.io.bundle import Bundle
-    from graven.methods.petroglyph import PetroglyphPlan
+    from graven.methods.tracing import TracePlan
     from graven.types import Engine
 
 __all__ = ["Done", "Job", "LeftOut", "Models", "Predictor", "network_only", "record", "whole_image"]
@@ -219,22 +219,23 @@ def record(job: Job, key: str) -> Callable[[], Done]:
     return run
 
 
-def _plan(job: Job, *, is_prepared: bool) -> PetroglyphPlan:
+def _plan(job: Job, *, is_prepared: bool) -> TracePlan:
     spec = job.models.bundle.spec
     return plan(
         open_raster(job.source, hash_source=False),
         spec if is_prepared else replace(spec, prepare=()),
-        PetroglyphSettings(tile_px=job.tile_px, overlap_px=job.overlap_px),
+        TraceSettings(tile_px=job.tile_px, overlap_px=job.overlap_px),
     )
 
 
-def _panel(planned: PetroglyphPlan, work: Path) -> Panel:
+def _panel(planned: TracePlan, work: Path) -> Panel:
     """Say what the gate looks at; nothing is continued, so the hashes that guard stored rows are left empty."""
     return Panel(
         raster=planned.raster,
         frame=planned.frame,
         prepared=planned.prepared,
         grid=planned.grid,
+        n_classes=1,
         work=work,
         valid_sha256="",
         n_valid_px=0,

@@ -22,7 +22,7 @@ import numpy as np
 from graven.io.bundle import read_bundle, read_companion
 from graven.io.images import open_raster
 from graven.io.maskfolders import read_binary_mask
-from graven.methods import petroglyph
+from graven.methods import petroglyph, tracing
 from graven.metrics import score_masks
 from graven.predict.engines import load_engine
 from graven.report import evaluation_overlay
@@ -33,17 +33,17 @@ NOT_ART = ("cracks/crackforest", "cracks/uav75", "cracks/masonry224", "cracks/de
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif"}
 
 
-def _tracers(name: str) -> tuple[petroglyph.Tracer, petroglyph.Tracer]:
+def _tracers(name: str) -> tuple[tracing.Tracer, tracing.Tracer]:
     bundle = read_bundle(name)
     found = [bundle, read_companion(bundle, "gate")]
-    loaded = [petroglyph.Tracer(entry.spec, load_engine(entry.model_path)) for entry in found]
+    loaded = [tracing.Tracer(entry.spec, load_engine(entry.model_path)) for entry in found]
     return loaded[0], loaded[1]
 
 
-def _trace(path: Path, segmenter: petroglyph.Tracer, gate: petroglyph.Tracer) -> tuple[np.ndarray, int, int]:
+def _trace(path: Path, segmenter: tracing.Tracer, gate: tracing.Tracer) -> tuple[np.ndarray, int, int]:
     """Give the mask, the number of tiles and how many the gate left out."""
     raster = open_raster(path, hash_source=False)
-    planned = petroglyph.plan(raster, segmenter.spec, petroglyph.PetroglyphSettings())
+    planned = tracing.plan(raster, segmenter.spec, tracing.TraceSettings())
     with tempfile.TemporaryDirectory() as work:
         record = petroglyph.trace(planned, segmenter, gate, Path(work))
         mask = record.read_mask(Window(0, 0, raster.height, raster.width)) == 1

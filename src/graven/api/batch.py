@@ -23,7 +23,7 @@ from graven.errors import DataError, Interrupted, UsageError
 from graven.io import seam
 from graven.io.bundle import list_bundles, read_bundle, read_companion
 from graven.io.folders import COMPLETE_MARKER, PARTIAL_MARKER
-from graven.methods import petroglyph
+from graven.methods import tracing
 from graven.methods.record import PARTS
 from graven.types import PixelSize, raster_from_array
 
@@ -249,8 +249,8 @@ def _check_settings(bundle: Bundle, options: Mapping[str, Any]) -> None:
     if size is None and spec.pixel_size_mm is not None:
         size = PixelSize(spec.pixel_size_mm, spec.pixel_size_mm, "user")
     blank = np.full((len(spec.bands), spec.tile_px, spec.tile_px), 128, np.uint8)
-    settings = petroglyph.PetroglyphSettings(**{name: options[name] for name in SETTINGS})
-    petroglyph.plan(raster_from_array(blank, pixel_size=size, name="blank"), spec, replace(settings, rotation=False))
+    settings = tracing.TraceSettings(**{name: options[name] for name in SETTINGS})
+    tracing.plan(raster_from_array(blank, pixel_size=size, name="blank"), spec, replace(settings, rotation=False))
 
 
 def _check_target(target: Path, *, resume: bool, overwrite: bool) -> None:

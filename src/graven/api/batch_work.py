@@ -27,7 +27,7 @@ from graven.io.bundle import read_bundle
 from graven.io.folders import COMPLETE_MARKER, OutputFolder
 from graven.io.fs import sha256_file
 from graven.io.strictjson import read_json
-from graven.methods import petroglyph
+from graven.methods import tracing
 from graven.methods.prediction import join_bands, predict_band, screen
 from graven.predict.engine_base import engine_facts
 from graven.predict.engines import load_engine
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["MANIFEST", "SETTINGS", "greet", "is_unchanged", "work_on"]
 
 MANIFEST = "manifest.jsonl"
-SETTINGS = tuple(field.name for field in fields(petroglyph.PetroglyphSettings))
-"""Options that are fields of `PetroglyphSettings`."""
+SETTINGS = tuple(field.name for field in fields(tracing.TraceSettings))
+"""Options that are fields of `graven.methods.tracing.TraceSettings`."""
 
 PARALLEL = 1
 LOOK_S = 0.5
@@ -182,13 +182,13 @@ def _panel(record: Path, payload: Mapping[str, Any]) -> tuple[Panel, Tracer, Tra
     """Open an image that is divided, as `graven.segment` does."""
     options = payload["options"]
     bundle = read_bundle(options["model"])
-    settings = petroglyph.PetroglyphSettings(**{name: options[name] for name in SETTINGS})
+    settings = tracing.TraceSettings(**{name: options[name] for name in SETTINGS})
     raster = open_image(payload["image"], scale=options["scale"], roi=options["roi"])
     choice = {name: options[name] for name in ("engine", "precision")}
     segmenter, gate = load_tracers(bundle, settings, n_parallel=PARALLEL, **choice)
-    planned = petroglyph.plan(raster, bundle.spec, settings)
+    planned = tracing.plan(raster, bundle.spec, settings)
     work = record.with_name(record.name + ".partial") / WORK
-    return petroglyph.panel(planned, segmenter, gate, work, resume=True), segmenter, gate
+    return tracing.panel(planned, segmenter, gate, work, resume=True), segmenter, gate
 
 
 def _stretches(panel: Panel, n_bands: int) -> list[range]:

@@ -16,7 +16,7 @@ from graven.io.bundle import read_bundle, read_companion
 from graven.io.folders import PARTIAL_MARKER, OutputFolder
 from graven.io.fs import require_free_space
 from graven.io.scale import measurable_pixel_size
-from graven.methods import petroglyph
+from graven.methods import petroglyph, tracing
 from graven.methods.record import PARTS, file_hashes, write_run
 from graven.methods.screening import is_coarse
 from graven.predict.augmented import augmented
@@ -24,7 +24,7 @@ from graven.predict.engines import load_engine
 
 if TYPE_CHECKING:
     from graven.io.bundle import Bundle
-    from graven.methods.petroglyph import PetroglyphSettings, Tracer
+    from graven.methods.tracing import Tracer, TraceSettings
     from graven.types import Measure
 
 __all__ = ["WORK", "Segmented", "load_tracers", "segment"]
@@ -181,7 +181,7 @@ def segment(
     bundle = read_bundle(model)
     raster = open_image(image, scale=scale, length=length, roi=roi)
     measurable_pixel_size(raster)
-    settings = petroglyph.PetroglyphSettings(
+    settings = tracing.TraceSettings(
         tile_px=tile_px,
         overlap_px=overlap_px,
         threshold=threshold,
@@ -192,7 +192,7 @@ def segment(
         force_scale=force_scale,
         tta=tta,
     )
-    planned = petroglyph.plan(raster, bundle.spec, settings)
+    planned = tracing.plan(raster, bundle.spec, settings)
     clock.lap("plan")
     target = Path(out) if out is not None else Path(f"{raster.name}-record")
     if dry_run:
@@ -201,9 +201,9 @@ def segment(
         bundle, settings, engine=engine, precision=precision, device=device, n_parallel=n_parallel
     )
     if tile_px is not None:
-        petroglyph.probe_tile(segmenter, tile_px)
+        tracing.probe_tile(segmenter, tile_px)
         if screen is not None and not is_coarse(screen.engine, screen.spec):  # a coarse gate keeps its own tiles
-            petroglyph.probe_tile(screen, tile_px)
+            tracing.probe_tile(screen, tile_px)
     for note in planned.notes:
         monitor.say(note)
     with OutputFolder(target, overwrite=overwrite, resume=resume, resumable=True) as output:
@@ -244,7 +244,7 @@ def segment(
         path=target,
         name=raster.name,
         n_traces=len(record.traces),
-        totals=record.totals,
+        totals=run.totals,
         n_tiles=summary.n_tiles,
         n_skipped=summary.n_tiles - summary.n_predicted,
         notes=planned.notes,
@@ -252,7 +252,7 @@ def segment(
     )
 
 
-def load_tracers(bundle: Bundle, settings: PetroglyphSettings, **choice: Any) -> tuple[Tracer, Tracer | None]:
+def load_tracers(bundle: Bundle, settings: TraceSettings, **choice: Any) -> tuple[Tracer, Tracer | None]:
     """Load the segmenter and, where wanted and there, its gate.
 
     The gate computes in float32 always: it is cheap, its threshold is as low as the faintest figure, and so it decides
@@ -262,7 +262,7 @@ def load_tracers(bundle: Bundle, settings: PetroglyphSettings, **choice: Any) ->
     ----------
     bundle : Bundle
         The model.
-    settings : PetroglyphSettings
+    settings : TraceSettings
         Whether the gate takes part, and the test-time augmentation.
     **choice
         Engine, precision, device and parallel calls, as in `graven.predict.engines.load_engine`.
@@ -276,10 +276,10 @@ def load_tracers(bundle: Bundle, settings: PetroglyphSettings, **choice: Any) ->
     """
 
     def load(found: Bundle, **settings: Any) -> Tracer:
-        return petroglyph.Tracer(found.spec, load_engine(found.model_path, sha256=found.spec.sha256, **settings))
+        return tracing.Tracer(found.spec, load_engine(found.model_path, sha256=found.spec.sha256, **settings))
 
     segmenter = load(bundle, **choice)
-    segmenter = petroglyph.Tracer(segmenter.spec, augmented(segmenter.engine, settings.tta))
+    segmenter = tracing.Tracer(segmenter.spec, augmented(segmenter.engine, settings.tta))
     if not settings.gate or "gate" not in bundle.companions:
         return segmenter, None
     gate = load(read_companion(bundle, "gate"), **choice | {"precision": "float32"})

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.api.account import Clock
-    from graven.methods.petroglyph import PetroglyphPlan, PetroglyphRecord, PetroglyphSettings, Tracer
+    from graven.methods.tracing import TracePlan, Tracer, TraceRecord, TraceSettings
     from graven.types import Raster
 
 __all__ = ["Run", "segment_account", "write_record"]
@@ -51,28 +51,28 @@ class Run:
 
     Attributes
     ----------
-    record : PetroglyphRecord
+    record : TraceRecord
         The result.
     segmenter, gate : Tracer, Tracer or None
         What predicted.
     file_name, title : str
         Of the input, and of the report.
-    settings : PetroglyphSettings
+    settings : TraceSettings
         What the user chose.
     region : str or None
         In words, the polygon to which the work was limited.
     """
 
-    record: PetroglyphRecord
+    record: TraceRecord
     segmenter: Tracer
     gate: Tracer | None
     file_name: str
     title: str
-    settings: PetroglyphSettings
+    settings: TraceSettings
     region: str | None
 
     @property
-    def plan(self) -> PetroglyphPlan:
+    def plan(self) -> TracePlan:
         """What was decided."""
         return self.record.plan
 
@@ -96,6 +96,18 @@ class Run:
             "pixel_size": None if self.raster.pixel_size is None else asdict(self.raster.pixel_size),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def totals(self) -> dict[str, Measure]:
+        """Totals by name; of several classes each name begins with the class and a dot."""
+        classes = self.segmenter.spec.classes
+        if len(classes) == 1:
+            return next(iter(self.record.totals.values()))
+        return {
+            f"{classes[number].name}.{name}": measure
+            for number, found in self.record.totals.items()
+            for name, measure in found.items()
+        }
 
     @property
     def model(self) -> str:
@@ -134,7 +146,7 @@ def write_record(folder: Path, run: Run, only: tuple[str, ...]) -> None:
             [replace(trace, creator=f"model {run.model}") for trace in run.record.traces],
             scene=scene,
             classes=spec.classes,
-            totals={spec.classes.classes[0].id: run.record.totals},
+            totals=run.record.totals,
             parts=only,
         )
         rasters.result()
@@ -236,7 +248,7 @@ def segment_account(
             "rows_resumed": record.summary.n_tile_rows_resumed,
         },
         n_traces=len(record.traces),
-        totals={name: asdict(measure) for name, measure in record.totals.items()},
+        totals={name: asdict(measure) for name, measure in run.totals.items()},
         notes=list(run.plan.notes),
         provenance=record.provenance.to_dicts(),
     )
@@ -280,7 +292,7 @@ def _report(run: Run, files: tuple[OutputFile, ...], pictures: Mapping[str, NDAr
             prepare=tuple(step.name for step in spec.prepare),
             min_object=_least(planned),
         ),
-        totals=record.totals,
+        totals=run.totals,
         gate=None if run.gate is None else _gate_summary(run, run.gate),
         rotation=None
         if rotation is None
@@ -303,7 +315,7 @@ def _photo(raster: Raster) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.moveaxis(colours, 0, -1))
 
 
-def _least(planned: PetroglyphPlan) -> Measure | None:
+def _least(planned: TracePlan) -> Measure | None:
     if planned.min_area_px <= 0:
         return None
     size = planned.raster.pixel_size

@@ -67,6 +67,8 @@ class Panel:
         What the segmenter sees.
     grid : TileGrid
         Tiles over the working frame.
+    n_classes : int, >= 1
+        Classes of the segmenter.
     work : Path
         Existing folder.
     valid_sha256 : str
@@ -83,6 +85,7 @@ class Panel:
     frame: WorkingFrame
     prepared: Raster
     grid: TileGrid
+    n_classes: int
     work: Path
     valid_sha256: str
     n_valid_px: int
@@ -91,9 +94,8 @@ class Panel:
 
     def store(self, name: str, rows: range, *, resume: bool) -> RowStore:
         """Open a store for a stretch of rows of the working frame."""
-        return RowStore(
-            self.work, height=len(rows), width=self.grid.width, n_bands=1, key=self.key, name=name, resume=resume
-        )
+        size = {"height": len(rows), "width": self.grid.width, "n_bands": self.n_classes}
+        return RowStore(self.work, **size, key=self.key, name=name, resume=resume)
 
 
 def screen(
@@ -143,7 +145,7 @@ def predict(
     Returns
     -------
     probs : RowStore
-        Complete, (1, H, W) over the working frame.
+        Complete, (K, H, W) over the working frame.
     summary : PredictSummary
         What became of the tiles.
     screening : Screening or None
@@ -165,7 +167,7 @@ def predict(
             panel.prepared,
             panel.grid,
             segmenter.engine,
-            n_classes=1,
+            n_classes=panel.n_classes,
             sink=rows,
             states=None if screening is None else screening.states,
             progress=lambda done, total: tell(n_screened + done, n_screened + total),
@@ -211,7 +213,7 @@ def predict_band(
             panel.prepared,
             panel.grid,
             segmenter.engine,
-            n_classes=1,
+            n_classes=panel.n_classes,
             sink=rows,
             states=states,
             tile_rows=tile_rows,
@@ -264,7 +266,7 @@ def on_input_grid(panel: Panel, probs: RowStore) -> Raster:
     Returns
     -------
     Raster
-        (1, H, W) uint8, probability times 255. Where the frame is another than that of the input the result is stored
+        (K, H, W) uint8, probability times 255. Where the frame is another than that of the input the result is stored
         in `panel.work` as well, since it is read several times.
     """
     raster, found = panel.raster, probs.raster()
@@ -272,7 +274,7 @@ def on_input_grid(panel: Panel, probs: RowStore) -> Raster:
         return replace(found, read_pixels=_known(raster, found), read_valid=raster.read_valid)
     found = bring_back(found, panel.frame.matrix, raster.height, raster.width)
     read = _known(raster, found)
-    size = {"height": raster.height, "width": raster.width, "n_bands": 1}
+    size = {"height": raster.height, "width": raster.width, "n_bands": panel.n_classes}
     with RowStore(panel.work, **size, key=panel.key, name="grid", resume=panel.resume) as store:
         for window in bands(raster.height, raster.width, BAND_ROWS):
             if window.row >= store.rows_done:
