@@ -16,6 +16,8 @@ import rasterio
 import tifffile
 from PIL import Image
 
+from graven.io.gpkg import read_gpkg
+
 HEIGHT, WIDTH = 300, 420
 
 
@@ -206,6 +208,38 @@ def test_synth_writes_every_layer_in_one_frame(graven: Callable, tmp_path: Path)
     facts = graven("info", made / "petroglyph_3_image.tif", "--json").lines()[0]
     assert facts["frame"] == "local"
     assert facts["pixel_size"].startswith("0.5 x 0.5 mm")
+
+
+def test_synth_writes_a_painting_with_its_cracks_and_losses(graven: Callable, tmp_path: Path) -> None:
+    result = graven("synth", "condition", "--seed", "3", "--size", "256", "-o", "made")
+    assert result.code == 0, result.err
+    made = tmp_path / "made"
+    for layer, bands in (("image", 3), ("mask", 1), ("height", 1), ("albedo", 3)):
+        with rasterio.open(made / f"condition_3_{layer}.tif") as dataset:
+            assert dataset.shape == (256, 256)
+            assert dataset.count in (bands, bands + 1)
+            assert dataset.transform.a == pytest.approx(0.0001)  # metres
+    classes = tifffile.imread(made / "condition_3_mask.tif")
+    traces = read_gpkg(made / "condition_3_traces.gpkg")
+    areas = [trace.measures["area"].value for trace in traces if trace.class_id == 2]
+    assert sum(areas) == pytest.approx((classes == 2).sum() * 0.01)
+    cracks = [trace for trace in traces if trace.class_id == 1]
+    told = json.loads((made / "run.json").read_text(encoding="utf-8"))
+    assert sum(trace.measures["length"].value for trace in cracks) == pytest.approx(told["crack_length_mm"], abs=0.01)
+    for trace in cracks:
+        assert 0.04 < trace.measures["width_mean"].value <= trace.measures["width_p95"].value * 1.01 < 1.3
+        x, y = trace.lines[0][len(trace.lines[0]) // 2].astype(int)
+        assert len(trace.lines[0]) < 5 or classes[y, x] in (1, 255)
+    again = graven("synth", "condition", "--seed", "3", "--size", "256", "-o", "twin")
+    assert again.code == 0
+    for path in made.glob("condition_3_*"):
+        assert path.read_bytes() == (tmp_path / "twin" / path.name).read_bytes()
+
+
+def test_a_rock_is_refused_for_a_painting(graven: Callable) -> None:
+    result = graven("synth", "condition", "--rock", "granite")
+    assert result.code == 1
+    assert "--rock is for petroglyph" in result.err
 
 
 def _labelled(folder: Path, n: int) -> None:

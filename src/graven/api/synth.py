@@ -11,28 +11,33 @@ import numpy as np
 from graven._version import __version__
 from graven.api.account import Clock, account, output_hashes
 from graven.api.monitor import SILENT, Monitor
+from graven.api.synth_kinds import painting_layers, panel_layers
 from graven.errors import InputError, UsageError
 from graven.io.folders import OutputFolder
 from graven.io.geotiff import write_float_cog, write_image_cog, write_mask_cog
+from graven.io.gpkg import write_gpkg
 from graven.methods.record import write_run
-from graven.synthetic import make_petroglyph, petroglyph_layers
+from graven.synthetic import make_painting, make_petroglyph
 from graven.synthetic.rock import ROCKS
-from graven.synthetic.testsets import GENERATOR_VERSION
-from graven.types import NODATA, PETROGLYPH_CLASSES, Georeference, PixelSize, Window, raster_from_array
+from graven.types import Georeference, PixelSize, Window, raster_from_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from graven.synthetic import PetroglyphPanel
+    from graven.api.synth_kinds import Layers
+    from graven.synthetic.petroglyph import Degradation
 
 __all__ = ["KINDS", "Synthesised", "local_frame", "synth"]
 
-KINDS = ("petroglyph",)
+KINDS = ("petroglyph", "condition")
+PIXEL_SIZE_MM = {"petroglyph": 0.5, "condition": 0.1}
 DEGRADATIONS = ("ordinary", "severe")
-MIN_SIZE_PX, MAX_SIZE_PX = 64, 16384
+MIN_SIZE_PX, MAX_SIZE_PX = 64, {"petroglyph": 16384, "condition": 4096}
 BLOCK_ROWS = 512
+_BANDS = {"height": ("height",), "albedo": ("red", "green", "blue"), "normals": ("x", "y", "z")}
+_UNITS = {"height": "mm", "albedo": "reflectance", "normals": "unit vector"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Synthesised:
     paths : tuple of Path
         Files in it.
     facts : dict
-        Kind, seed, generator version, rock and figures.
+        Kind, seed, generator version, and what is told of the kind.
     """
 
     path: Path
@@ -84,29 +89,29 @@ def synth(
     *,
     seed: int = 0,
     size_px: int = 1024,
-    pixel_size_mm: float = 0.5,
+    pixel_size_mm: float | None = None,
     degradation: str = "ordinary",
     rock: str | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Synthesised:
-    """Make a surface and write image, mask, height, albedo and normals.
+    """Make a surface and write its image with the truth: mask, height, albedo, and normals or traces.
 
     Parameters
     ----------
-    kind : {"petroglyph"}
-        What to make.
+    kind : {"petroglyph", "condition"}
+        What to make: a rock panel, or a painting with craquelure and paint loss.
     seed : int, >= 0
         Same seed and version, same bytes.
-    size_px : int, 64 to 16384
+    size_px : int, 64 to 16384, or 4096 for a painting
         Side of the square panel.
-    pixel_size_mm : float, > 0
-        Size of a pixel.
+    pixel_size_mm : float, optional
+        Size of a pixel; default is 0.5 for a rock panel and 0.1 for a painting.
     degradation : {"ordinary", "severe"}
         How hard the panel is to read.
     rock : str, optional
-        Kind of rock; default is drawn by the seed.
+        Kind of rock of a petroglyph; default is drawn by the seed.
     out : str or Path, optional
         Output folder; default is ``<kind>_<seed>`` here.
     overwrite : bool
@@ -130,43 +135,37 @@ def synth(
         raise UsageError(f"synth makes {', '.join(KINDS)}, got {kind!r}")
     if degradation not in DEGRADATIONS:
         raise UsageError(f"--degradation takes {' or '.join(DEGRADATIONS)}, got {degradation!r}")
+    if rock is not None and kind != "petroglyph":
+        raise UsageError(f"--rock is for petroglyph, got it with {kind}; leave it out")
     if rock is not None and rock not in ROCKS:
         raise UsageError(f"--rock takes {', '.join(ROCKS)}, got {rock!r}")
-    if seed < 0 or not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX:
+    if seed < 0 or not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX[kind]:
         raise InputError(
-            f"the seed must be at least 0 and the size {MIN_SIZE_PX} to {MAX_SIZE_PX} px, got {seed}, {size_px}"
+            f"the seed must be at least 0 and the size {MIN_SIZE_PX} to {MAX_SIZE_PX[kind]} px, got {seed}, {size_px}"
         )
+    size_mm = PIXEL_SIZE_MM[kind] if pixel_size_mm is None else pixel_size_mm
     name = f"{kind}_{seed}"
     target = Path(out) if out is not None else Path(name)
     clock = Clock()
     with OutputFolder(target, overwrite=overwrite) as output:
         monitor.say(f"growing {name}, {size_px} x {size_px} px …")
-        panel = make_petroglyph(
-            seed,
-            size_px=size_px,
-            pixel_size_mm=pixel_size_mm,
-            degradation="severe" if degradation == "severe" else "ordinary",
-            rock=rock,
-        )
+        layers = _grow(kind, seed=seed, size_px=size_px, pixel_size_mm=size_mm, degradation=degradation, rock=rock)
         with monitor.progress("writing") as report:
-            _write_layers(output.path, name, panel, report=report)
+            _write_layers(output.path, name, layers, seed=seed, pixel_size_mm=size_mm, report=report)
         facts: dict[str, Any] = {
-            "generator": GENERATOR_VERSION,
+            "generator": layers.generator,
             "kind": kind,
             "seed": seed,
             "size_px": size_px,
-            "pixel_size_mm": pixel_size_mm,
-            "rock": panel.rock,
-            "degradation": panel.degradation,
-            "figures": [figure.name for figure in panel.figures],
-            "pecked_share": round(float(panel.mask.sum() / max(1, panel.valid.sum())), 6),
+            "pixel_size_mm": size_mm,
+            **layers.facts,
         }
         files = sorted(output.path.glob(f"{name}_*"))
         options = {
             "kind": kind,
             "seed": seed,
             "size_px": size_px,
-            "pixel_size_mm": pixel_size_mm,
+            "pixel_size_mm": size_mm,
             "degradation": degradation,
             "rock": rock,
             "out": target,
@@ -177,22 +176,26 @@ def synth(
     return Synthesised(target, tuple(target / file.name for file in files), facts)
 
 
-def _write_layers(folder: Path, name: str, panel: PetroglyphPanel, *, report: Any) -> None:
-    layers = petroglyph_layers(panel)
-    height, width = panel.mask.shape
-    size = panel.surface.pixel_size_mm
-    frame = {
-        "height": height,
-        "width": width,
-        "georeference": local_frame(name, height=height, pixel_size_mm=size),
-        "pixel_size": PixelSize(size, size, "geotransform"),
-    }
-    tags = {"GRAVEN_GENERATOR": GENERATOR_VERSION, "GRAVEN_SEED": str(panel.seed)}
-    classes = np.where(panel.valid, panel.mask.astype(np.uint8), np.uint8(NODATA))
-    read_valid = None if panel.valid.all() else raster_from_array(panel.image, valid=panel.valid).read_valid
+def _grow(kind: str, *, seed: int, size_px: int, pixel_size_mm: float, degradation: str, rock: str | None) -> Layers:
+    hard: Degradation = "severe" if degradation == "severe" else "ordinary"
+    if kind == "condition":
+        return painting_layers(make_painting(seed, size_px=size_px, pixel_size_mm=pixel_size_mm, degradation=hard))
+    return panel_layers(
+        make_petroglyph(seed, size_px=size_px, pixel_size_mm=pixel_size_mm, degradation=hard, rock=rock)
+    )
+
+
+def _write_layers(folder: Path, name: str, layers: Layers, *, seed: int, pixel_size_mm: float, report: Any) -> None:
+    height, width = layers.labels.shape
+    georeference = local_frame(name, height=height, pixel_size_mm=pixel_size_mm)
+    pixel_size = PixelSize(pixel_size_mm, pixel_size_mm, "geotransform")
+    frame = {"height": height, "width": width, "georeference": georeference, "pixel_size": pixel_size}
+    tags = {"GRAVEN_GENERATOR": layers.generator, "GRAVEN_SEED": str(seed)}
+    valid = layers.valid
+    read_valid = None if valid.all() else raster_from_array(layers.image, valid=valid).read_valid
     write_image_cog(
         folder / f"{name}_image.tif",
-        _blocks(layers["image"]),
+        _blocks(layers.image),
         n_bands=3,
         dtype=np.dtype(np.uint8),
         read_valid=read_valid,
@@ -200,21 +203,29 @@ def _write_layers(folder: Path, name: str, panel: PetroglyphPanel, *, report: An
         **frame,
     )
     report(1, 5)
-    write_mask_cog(folder / f"{name}_mask.tif", _blocks(classes), classes=PETROGLYPH_CLASSES, tags=tags, **frame)
+    write_mask_cog(folder / f"{name}_mask.tif", _blocks(layers.labels), classes=layers.classes, tags=tags, **frame)
     report(2, 5)
-    floats = {"height": ("height",), "albedo": ("red", "green", "blue"), "normals": ("x", "y", "z")}
-    units = {"height": "mm", "albedo": "reflectance", "normals": "unit vector"}
-    for done, (layer, bands) in enumerate(floats.items(), start=3):
+    for done, (layer, values) in enumerate(layers.floats.items(), start=3):
         more = {"NORMAL_CONVENTION": "OpenGL"} if layer == "normals" else {}
         write_float_cog(
             folder / f"{name}_{layer}.tif",
-            _blocks(layers[layer]),
-            names=bands,
-            units=(units[layer],) * len(bands),
+            _blocks(values),
+            names=_BANDS[layer],
+            units=(_UNITS[layer],) * len(_BANDS[layer]),
             tags={**tags, **more},
             **frame,
         )
         report(done, 5)
+    if layers.traces is not None:
+        write_gpkg(
+            folder / f"{name}_traces.gpkg",
+            layers.traces,
+            classes=layers.classes,
+            source=layers.source,
+            name=name,
+            **frame,
+        )
+        report(5, 5)
 
 
 def _blocks(array: NDArray[Any]) -> Iterator[tuple[Window, NDArray[Any]]]:

@@ -13,18 +13,22 @@ __all__ = ["synth"]
 
 
 def synth(
-    kind: Annotated[str, typer.Argument(help="petroglyph.")],
+    kind: Annotated[str, typer.Argument(help="petroglyph or condition.")],
     seed: Annotated[int, typer.Option(help="Same seed and version, same bytes.")] = 0,
     size: Annotated[int, typer.Option(help="Side in pixels.")] = 1024,
-    pixel_size: Annotated[float, typer.Option(help="Size of a pixel in mm.")] = 0.5,
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Size of a pixel in mm; default is 0.5 for petroglyph and 0.1 for condition.")
+    ] = None,
     degradation: Annotated[str, typer.Option(help="ordinary or severe.")] = "ordinary",
-    rock: Annotated[str | None, typer.Option(help="Kind of rock; default is drawn by the seed.")] = None,
+    rock: Annotated[
+        str | None, typer.Option(help="Kind of rock of a petroglyph; default is drawn by the seed.")
+    ] = None,
     out: Out = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a surface, render it, and write image, mask, height, albedo and normals in one local frame."""
+    """Make a surface, render it, and write image, mask, height, albedo, and normals or traces in one local frame."""
     from graven.api.synth import synth as run
 
     console = Console(json_lines=json, quiet=quiet)

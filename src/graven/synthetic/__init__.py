@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from graven.synthetic.cracknet import CrackNetwork
+from graven.synthetic.painting import ConditionPanel, condition_layers, make_painting
 from graven.synthetic.petroglyph import PetroglyphPanel, make_petroglyph, petroglyph_layers
 from graven.synthetic.surface import Surface
 
-__all__ = ["PetroglyphPanel", "Surface", "make_petroglyph", "petroglyph_layers"]
+__all__ = [
+    "ConditionPanel",
+    "CrackNetwork",
+    "PetroglyphPanel",
+    "Surface",
+    "condition_layers",
+    "make_painting",
+    "make_petroglyph",
+    "petroglyph_layers",
+]

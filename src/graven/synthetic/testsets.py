@@ -2,8 +2,8 @@
 
 Ranges of seeds keep the sets apart by construction: tests lie in [9 000 000, 9 999 999], validation in
 [8 000 000, 8 999 999], training in [1 000 000, 7 999 999]. Numbers below a million are free for demos and
-documentation. The lists hold for one `GENERATOR_VERSION` and 1024 x 1024 pixels of 0.5 mm; they were fixed before
-anything was trained.
+documentation. The lists hold for one `GENERATOR_VERSION` and 1024 x 1024 pixels of 0.5 mm, those of paintings for one
+`PAINTING_VERSION` and 1024 x 1024 pixels of 0.1 mm; they were fixed before anything was trained.
 """
 
 from __future__ import annotations
@@ -12,23 +12,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graven.errors import InputError
+from graven.synthetic.craquelure import UNSEEN_PATTERNS
+from graven.synthetic.painting import make_painting
+from graven.synthetic.palettes import UNSEEN_PAINTINGS
 from graven.synthetic.petroglyph import make_petroglyph
 from graven.synthetic.rock import UNSEEN_ROCKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from graven.synthetic.painting import ConditionPanel
     from graven.synthetic.petroglyph import Degradation, PetroglyphPanel
 
 __all__ = [
+    "CONDITION_TEST_ORDINARY",
+    "CONDITION_TEST_SEVERE",
+    "CONDITION_TEST_UNSEEN",
+    "CONDITION_VAL",
     "GENERATOR_VERSION",
+    "PAINTING_PIXEL_SIZE_MM",
+    "PAINTING_VERSION",
     "PETROGLYPH_TEST_ORDINARY",
     "PETROGLYPH_TEST_SEVERE",
     "PETROGLYPH_TEST_UNSEEN_ROCK",
     "PETROGLYPH_VAL",
     "TEST_PIXEL_SIZE_MM",
     "TEST_SIZE_PX",
+    "PaintingSpec",
     "PanelSpec",
+    "make_paintings",
     "make_panels",
     "train_seeds",
 ]
@@ -36,6 +48,8 @@ __all__ = [
 GENERATOR_VERSION = "petroglyph-1"
 TEST_SIZE_PX = 1024
 TEST_PIXEL_SIZE_MM = 0.5
+PAINTING_VERSION = "condition-1"
+PAINTING_PIXEL_SIZE_MM = 0.1
 _TRAIN_FIRST, _TRAIN_LAST = 1_000_000, 7_999_999
 
 
@@ -84,6 +98,58 @@ PETROGLYPH_VAL: tuple[PanelSpec, ...] = tuple(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class PaintingSpec:
+    """All that `make_painting` needs for one panel of a set.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the panel.
+    degradation : {'ordinary', 'severe'}
+        How hard it is.
+    painting : str, optional
+        Kind of painting; None draws one of the training kinds.
+    pattern : str, optional
+        Main pattern of cracks; None draws from the training patterns, or none.
+    """
+
+    seed: int
+    degradation: Degradation = "ordinary"
+    painting: str | None = None
+    pattern: str | None = None
+
+    def make(self) -> ConditionPanel:
+        """Grow the panel at the size of the frozen sets.
+
+        Returns
+        -------
+        ConditionPanel
+            1024 x 1024 pixels of 0.1 mm.
+        """
+        return make_painting(
+            self.seed,
+            size_px=TEST_SIZE_PX,
+            pixel_size_mm=PAINTING_PIXEL_SIZE_MM,
+            degradation=self.degradation,
+            painting=self.painting,
+            pattern=self.pattern,
+        )
+
+
+CONDITION_TEST_ORDINARY: tuple[PaintingSpec, ...] = tuple(PaintingSpec(seed) for seed in range(9_300_000, 9_300_024))
+CONDITION_TEST_SEVERE: tuple[PaintingSpec, ...] = tuple(
+    PaintingSpec(seed, "severe") for seed in range(9_400_000, 9_400_016)
+)
+CONDITION_TEST_UNSEEN: tuple[PaintingSpec, ...] = tuple(
+    PaintingSpec(seed, "ordinary", UNSEEN_PAINTINGS[seed % 2], UNSEEN_PATTERNS[0] if seed % 4 < 2 else None)
+    for seed in range(9_500_000, 9_500_016)
+)
+CONDITION_VAL: tuple[PaintingSpec, ...] = tuple(
+    PaintingSpec(seed, "severe" if seed % 4 == 3 else "ordinary") for seed in range(8_100_000, 8_100_016)
+)
+
+
 def train_seeds(n: int) -> range:
     """First `n` seeds that may be trained on.
 
@@ -123,6 +189,23 @@ def make_panels(specs: tuple[PanelSpec, ...]) -> Iterator[PetroglyphPanel]:
     Yields
     ------
     PetroglyphPanel
+        In the order of the list.
+    """
+    for spec in specs:
+        yield spec.make()
+
+
+def make_paintings(specs: tuple[PaintingSpec, ...]) -> Iterator[ConditionPanel]:
+    """Grow the paintings of a set one after the other.
+
+    Parameters
+    ----------
+    specs : tuple of PaintingSpec
+        A frozen list of this module, or a part of one.
+
+    Yields
+    ------
+    ConditionPanel
         In the order of the list.
     """
     for spec in specs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graven.types.labels import NODATA, PETROGLYPH_CLASSES, ClassDefinition, ClassTable
+from graven.types.labels import CONDITION_CLASSES, NODATA, PETROGLYPH_CLASSES, ClassDefinition, ClassTable
 from graven.types.model import Engine, ExplainingEngine, Method, ModelSpec, Normalisation, PrepareStep
 from graven.types.provenance import Provenance, Step
 from graven.types.raster import Affine6, Frame, Georeference, PixelSize, Raster, ScaleSource, raster_from_array
@@ -10,6 +10,7 @@ from graven.types.traces import Measure, Ring, Trace, trace_uid
 from graven.types.window import TileGrid, Window
 
 __all__ = [
+    "CONDITION_CLASSES",
     "NODATA",
     "PETROGLYPH_CLASSES",
     "Affine6",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from graven.errors import InputError
 
-__all__ = ["HATCHES", "NODATA", "PETROGLYPH_CLASSES", "ClassDefinition", "ClassTable"]
+__all__ = ["CONDITION_CLASSES", "HATCHES", "NODATA", "PETROGLYPH_CLASSES", "ClassDefinition", "ClassTable"]
 
 NODATA = 255
 """Value of a class raster where nothing is known."""
@@ -84,3 +84,11 @@ class ClassTable:
 
 PETROGLYPH_CLASSES = ClassTable((ClassDefinition(1, "pecked", "#D55E00", "dots", "area", "P"),))
 """The one class of the petroglyph method: the pecked surface."""
+
+CONDITION_CLASSES = ClassTable(
+    (
+        ClassDefinition(1, "craquelure", "#D55E00", "solid", "line", "C"),
+        ClassDefinition(2, "paint_loss", "#56B4E9", "diagonal", "area", "L"),
+    )
+)
+"""The classes of the condition method: cracks of the paint layer, and where the paint is gone."""
