@@ -217,13 +217,16 @@ def label_runs(runs: Runs, *, connectivity: Literal[4, 8]) -> NDArray[np.int32]:
     return join_runs(runs.row, runs.start, runs.stop, 1 if connectivity == 8 else 0)[0]
 
 
-def find_components(runs: Runs) -> Components:
+def find_components(runs: Runs, *, connectivity: Literal[4, 8] = 8) -> Components:
     """Find the objects of a mask: foreground pixels that touch at an edge or a corner.
 
     Parameters
     ----------
     runs : Runs
         The mask.
+    connectivity : {8, 4}
+        With 4, pixels that touch at a corner only are not neighbours: the right one for what objects leave between
+        them.
 
     Returns
     -------
@@ -237,7 +240,7 @@ def find_components(runs: Runs) -> Components:
     >>> found.area_px.tolist(), found.bbox_px.tolist()
     ([2, 2], [[0, 0, 2, 2], [0, 3, 2, 4]])
     """
-    return _components(runs, *join_runs(runs.row, runs.start, runs.stop, 1))
+    return _components(runs, *join_runs(runs.row, runs.start, runs.stop, 1 if connectivity == 8 else 0))
 
 
 def _components(runs: Runs, label: NDArray[np.int32], n_objects: int) -> Components:
