@@ -15,13 +15,14 @@ from torch import nn
 
 from graven.errors import UsageError
 from graven.losses import build_loss
+from graven.predict.classes import class_map
 from graven.train.dataset import CropSource, validation_tiles
 from graven.train.export import export_onnx
 from graven.train.loop import FitResult, fit
 from graven.train.panels import Panel
 from graven.train.recipe import Freeze, Recipe, recipe_from_text, recipe_hash
 from graven.train.run import build_task
-from graven.train.task import ClassTask, Standardised, classes_of, collate
+from graven.train.task import ClassTask, Standardised, collate
 
 RECIPE = """
 name: colours
@@ -94,7 +95,7 @@ def test_what_the_network_answers_is_what_is_left_of_the_background() -> None:
     probs = model.probabilities(logits).numpy()
     assert probs.shape == (1, 2, 1, 3)
     np.testing.assert_allclose(probs[0, :, 0].T, [[0.3, 0.2], [0.15, 0.75], [0.4, 0.2]], atol=1e-6)
-    assert classes_of(probs)[0, 0].tolist()[:2] == [0, 2]
+    assert class_map(probs)[0, 0].tolist()[:2] == [0, 2]
 
 
 def test_pixels_that_belong_to_nobody_are_judged_nowhere() -> None:

@@ -13,6 +13,7 @@ from torch.nn import functional
 from graven.errors import InputError
 from graven.metrics import BinaryCounts, binary_counts, confusion_matrix
 from graven.nets.gate import Gate
+from graven.predict.classes import class_map
 from graven.train.scores import binary_scores, class_scores, rank_score, recall_threshold
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from graven.train.dataset import Sample
 
-__all__ = ["Batch", "ClassTask", "GateTask", "SegmentTask", "Standardised", "Task", "classes_of", "collate"]
+__all__ = ["Batch", "ClassTask", "GateTask", "SegmentTask", "Standardised", "Task", "collate"]
 
 CELL_SHARE = 0.02
 
@@ -144,29 +145,6 @@ class SegmentTask:
         return binary_scores([BinaryCounts(*map(int, row)) for row in rows])
 
 
-def classes_of(probs: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Give the most probable class of every pixel, the background included.
-
-    Parameters
-    ----------
-    probs : ndarray of shape (..., K, H, W), float32, 0 to 1
-        Of the foreground classes, which exclude each other.
-
-    Returns
-    -------
-    ndarray of shape (..., H, W), uint8, 0 to K
-        0 where no class is at least as probable as the background; of equal classes the first.
-
-    Examples
-    --------
-    >>> classes_of(np.array([[[0.2, 0.6, 0.5]], [[0.3, 0.1, 0.0]]], np.float32)).tolist()
-    [[0, 1, 1]]
-    """
-    best = probs.argmax(axis=-3)
-    background = 1 - probs.sum(axis=-3, dtype=np.float64)
-    return np.where(probs.max(axis=-3) >= background, best + 1, 0).astype(np.uint8)
-
-
 @dataclass(frozen=True)
 class ClassTask:
     """One of several classes per pixel, the background being class 0.
@@ -190,7 +168,7 @@ class ClassTask:
         n_classes = probs.shape[1] + 1
         target = batch.target.cpu().numpy()[:, 0].astype(np.int64)
         valid = batch.valid.cpu().numpy()[:, 0]
-        found = classes_of(probs)
+        found = class_map(probs)
         return np.array(
             [
                 confusion_matrix(p, t, n_classes=n_classes, valid=v).ravel()
