@@ -265,3 +265,35 @@ def test_ctrl_c_is_heard_after_engines_went_in_the_order_they_came(write_onnx: C
     command = [sys.executable, "-c", CTRL_C_AFTER_ENGINES, str(write_onnx())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr
+
+
+FIRST_CALLS_TOGETHER = """
+import sys, threading
+from pathlib import Path
+import numpy as np
+from graven.predict.engines import load_engine
+sys.setswitchinterval(1e-6)
+engine = load_engine(Path(sys.argv[1]), engine="openvino", n_parallel=2)
+barrier = threading.Barrier(4)
+
+def call():
+    barrier.wait()
+    engine(np.zeros((1, 3, 64, 64), np.uint8))
+
+threads = [threading.Thread(target=call) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.slow
+def test_threads_that_call_together_for_the_first_time_do_not_wait_for_each_other(
+    write_onnx: Callable[..., Path],
+) -> None:
+    # Without the first use in `_core` about one process in ten hung here, and nothing but a new process shows it.
+    command = [sys.executable, "-c", FIRST_CALLS_TOGETHER, str(write_onnx())]
+    for _ in range(30):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr

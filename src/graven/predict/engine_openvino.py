@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["OpenVinoEngine"]
+
+_FIRST = threading.Lock()
 
 
 class OpenVinoEngine(NetworkEngine):
@@ -120,10 +123,17 @@ def _core() -> Any:
     Each core loads the CPU plugin, which gives the thread an alternate signal stack and takes it away when it is
     unloaded. Cores that go in another order than they came leave a stack that is no longer mapped, and the next Ctrl-C
     is then a segmentation fault (OpenVINO 2026.4).
+
+    What binds OpenVINO to NumPy is set up when a type or an array first passes between them. Two threads that come
+    there at once can wait for each other for ever: one lets go of the interpreter within a guard that the other waits
+    for with the interpreter in hand. So both ways are gone once here, before there are threads.
     """
     import openvino
 
-    return openvino.Core()
+    with _FIRST:
+        openvino.Type.u8.to_dtype()
+        np.array(openvino.Tensor(np.zeros((1, 1), np.uint8), shared_memory=True).data)
+        return openvino.Core()
 
 
 def _check_ports(graph: Any, model_path: Path) -> None:
