@@ -11,20 +11,22 @@ from graven.api.account import Clock
 from graven.api.images import open_image
 from graven.api.monitor import SILENT, Monitor
 from graven.api.segment_record import Run, segment_account, write_record
-from graven.errors import UsageError
+from graven.errors import MismatchError, UsageError
 from graven.io.bundle import read_bundle, read_companion
 from graven.io.folders import PARTIAL_MARKER, OutputFolder
 from graven.io.fs import require_free_space
 from graven.io.scale import measurable_pixel_size
-from graven.methods import petroglyph, tracing
+from graven.methods import condition, petroglyph, tracing
 from graven.methods.record import PARTS, file_hashes, write_run
 from graven.methods.screening import is_coarse
 from graven.predict.augmented import augmented
 from graven.predict.engines import load_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from graven.io.bundle import Bundle
-    from graven.methods.tracing import Tracer, TraceSettings
+    from graven.methods.tracing import Tracer, TraceRecord, TraceSettings
     from graven.types import Measure
 
 __all__ = ["WORK", "Segmented", "load_tracers", "segment"]
@@ -33,6 +35,9 @@ WORK = ".work"
 """Folder of an unfinished record that holds what makes it resumable."""
 
 BYTES_PER_PIXEL = 5
+TRACE: dict[str, Callable[..., TraceRecord]] = {"petroglyph": petroglyph.trace, "condition": condition.trace}
+"""Methods of which a record is made, by name."""
+
 REGION_LETTERS = 160
 REGION_FILES = (".geojson", ".json", ".gpkg")
 
@@ -192,6 +197,8 @@ def segment(
         force_scale=force_scale,
         tta=tta,
     )
+    if bundle.spec.method not in TRACE:
+        raise MismatchError(f"-m {model} is for {bundle.spec.method}; segment takes models for {', '.join(TRACE)}")
     planned = tracing.plan(raster, bundle.spec, settings)
     clock.lap("plan")
     target = Path(out) if out is not None else Path(f"{raster.name}-record")
@@ -214,7 +221,7 @@ def segment(
             needed = BYTES_PER_PIXEL * raster.height * raster.width + planned.grid.height * planned.grid.width
             require_free_space(work, needed)
         with monitor.progress(f"tracing {raster.name}") as report:
-            record = petroglyph.trace(planned, segmenter, screen, work, resume=resume, progress=report)
+            record = TRACE[bundle.spec.method](planned, segmenter, screen, work, resume=resume, progress=report)
         clock.lap("predict and trace")
         run = Run(record, segmenter, screen, Path(image).name, title or raster.name, settings, _region(roi))
         _sweep(output.path)

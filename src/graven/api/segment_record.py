@@ -14,6 +14,7 @@ from graven.api.account import account
 from graven.api.doctor import versions
 from graven.api.images import crs_name
 from graven.io.fs import write_text_atomic
+from graven.io.gdalenv import quiet_threads
 from graven.io.geotiff import write_mask_cog, write_probability_cog
 from graven.methods.record import Scene, file_hashes, write_vectors
 from graven.predict.engine_base import engine_facts
@@ -137,7 +138,7 @@ def write_record(folder: Path, run: Run, only: tuple[str, ...]) -> None:
     -----
     Rasters are compressed and pictures taken in a thread, one after the other, while the vectors are written.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="graven-record") as thread:
+    with quiet_threads(), ThreadPoolExecutor(1, thread_name_prefix="graven-record") as thread:
         rasters = thread.submit(_write_rasters, folder, run, only)
         pictures = thread.submit(_pictures, run) if "report" in only else None
         spec, scene = run.segmenter.spec, Scene.of(run.raster, run_id=run.run_id)

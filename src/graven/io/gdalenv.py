@@ -29,6 +29,7 @@ __all__ = [
     "gdal_warnings",
     "load_rasterio",
     "quiet_about_missing_georeference",
+    "quiet_threads",
     "strict_options",
 ]
 
@@ -130,6 +131,23 @@ def quiet_about_missing_georeference() -> Iterator[None]:
     from rasterio.errors import NotGeoreferencedWarning
 
     with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextlib.contextmanager
+def quiet_threads() -> Iterator[None]:
+    """Let threads that are started inside write plain images without that warning.
+
+    Notes
+    -----
+    Threads that enter and leave `warnings.catch_warnings` at the same time may restore each other's filters. Here every
+    list of filters that they can restore ignores the warning.
+    """
+    load_rasterio()
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
 

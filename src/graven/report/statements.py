@@ -148,15 +148,20 @@ def total_facts(report: SegmentReport, words: Words, *, only: tuple[str, ...] | 
     for name, measure in report.totals.items():
         if only is not None and name not in only:
             continue
-        label = (
-            _TOTALS[name].format(many=words.many, ground=words.ground) if name in _TOTALS else name.replace("_", " ")
-        )
-        if name.startswith("n_"):
-            value = format_count(round(measure.value))
+        group, _, bare = name.rpartition(".")
+        label = bare.replace("_", " ") if group or name not in _TOTALS else _TOTALS[name].format(**_named(words))
+        if bare.startswith("n_"):
+            label, value = label.removeprefix("n "), format_count(round(measure.value))
+        elif bare.endswith("share"):
+            value = format_share(measure.value, measure.sigma)
         else:
-            value = format_share(measure.value, measure.sigma) if measure.unit == "" else format_measure(measure)
-        facts.append((label, value))
+            value = format_measure(measure)
+        facts.append((f"{group.replace('_', ' ').capitalize()}: {label}" if group else label, value))
     return facts
+
+
+def _named(words: Words) -> dict[str, str]:
+    return {"many": words.many, "ground": words.ground}
 
 
 def tolerance(report: SegmentReport, drawing: Drawing | None) -> str:

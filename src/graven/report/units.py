@@ -13,10 +13,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Unit", "convert", "format_measure", "format_pixel_size", "pick_unit", "round_length"]
 
-Unit = Literal["px", "px²", "mm", "cm", "m", "mm²", "cm²", "m²", ""]
+Unit = Literal["px", "px²", "mm", "cm", "m", "mm²", "cm²", "m²", "°", "m/m²", "px/px²", ""]
 
 _MM_PER: dict[str, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "mm²": 1.0, "cm²": 100.0, "m²": 1e6}
-_STORED: dict[str, Unit] = {"px": "px", "px2": "px²", "mm": "mm", "mm2": "mm²", "": ""}
+_STORED: dict[str, Unit] = {
+    "px": "px",
+    "px2": "px²",
+    "mm": "mm",
+    "mm2": "mm²",
+    "deg": "°",
+    "m/m2": "m/m²",
+    "px/px2": "px/px²",
+    "": "",
+}
 _LARGEST: dict[str, tuple[tuple[float, Unit], ...]] = {
     "mm": ((1000.0, "m"), (10.0, "cm"), (0.0, "mm")),
     "mm2": ((1e6, "m²"), (100.0, "cm²"), (0.0, "mm²")),
@@ -31,7 +40,7 @@ def pick_unit(values: list[float], stored: str) -> Unit:
     values : list of float
         Magnitudes in the stored unit.
     stored : str
-        Unit as in `graven.types.Measure`: ``px``, ``px2``, ``mm``, ``mm2`` or empty.
+        Unit as in `graven.types.Measure`: ``px``, ``px2``, ``mm``, ``mm2``, ``deg``, ``m/m2``, ``px/px2`` or empty.
 
     Returns
     -------

@@ -207,7 +207,8 @@ class SegmentReport:
         By what it was made.
     totals : mapping of str to Measure
         Over the whole panel, by name: ``n_traces``, ``area``, ``valid_area``, ``pecked_share``, ``length``; other names
-        are printed as they are, a measure without a unit in per cent, one that begins with ``n_`` as a count.
+        are printed as they are, one that ends with ``share`` in per cent, one that begins with ``n_`` as a count. Of
+        several classes each name begins with the class and a dot.
     uncertainty : ndarray of shape (h, w), float32, 0 to 1, or None
         Doubt per pixel; None derives it from `prob`.
     gate, rotation : GateSummary, RotationNote or None
