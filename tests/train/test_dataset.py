@@ -188,3 +188,65 @@ def test_impossible_crops_are_refused(options: dict[str, object], message: str) 
 def test_impossible_changes_are_refused(name: str, value: float) -> None:
     with pytest.raises(InputError, match=f"augment.{name} must"):
         Augment(**{name: value})  # type: ignore[arg-type]
+
+
+LATER_ONES = [
+    {"inversion": 1.0},
+    {"sharpening": 1.0},
+    {"hue_deg": 90.0},
+    {"saturation": 0.5},
+    {"value": 0.3},
+]
+
+
+@pytest.mark.parametrize("option", LATER_ONES)
+def test_later_changes_of_light_leave_every_other_draw(
+    train_panels: tuple[Panel, ...], option: dict[str, float]
+) -> None:
+    plain = CropSource(train_panels, crop_px=32, augment=Augment(scale=0.3, contrast=0.3, noise=5), seed=5)
+    more = dataclasses.replace(plain, augment=dataclasses.replace(plain.augment, **option))
+    pairs = [[source.crop(epoch=0, index=i, panel=0) for i in range(12)] for source in (plain, more)]
+    changed = 0
+    for before, after in zip(*pairs, strict=True):
+        assert before.origin == after.origin
+        assert np.array_equal(before.target, after.target)
+        assert np.array_equal(before.valid, after.valid)
+        assert 0 <= after.image.min() <= after.image.max() <= 255
+        changed += not np.array_equal(before.image, after.image)
+        if "inversion" in option:
+            assert np.array_equal(after.image, 255 - before.image)
+    assert changed > 3
+
+
+@pytest.mark.parametrize("option", [{"translation": 0.5}, {"aspect": 0.5}, {"reduction": 3.0}])
+def test_later_changes_of_place_keep_truth_on_its_pixels(option: dict[str, float]) -> None:
+    """Bright pixels are class 2, and the truth follows them wherever the crop is moved, narrowed or reduced."""
+    mask = np.zeros((96, 96), bool)
+    mask[30:70, 20:80] = True
+    panel = Panel(
+        "p", "p", np.repeat(np.where(mask, 200, 20).astype(np.uint8)[None], 3, 0), np.where(mask, 2, 0).astype(np.uint8)
+    )
+    source = CropSource((panel,), crop_px=48, augment=Augment(**option), seed=2)  # type: ignore[arg-type]
+    invalid, shares = 0, set()
+    for index in range(40):
+        sample = source.crop(epoch=0, index=index, panel=0)
+        assert sample.image.shape == (3, 48, 48)
+        assert set(np.unique(sample.target)) <= {0, 2}
+        known = cv2.erode(sample.valid.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        inner = cv2.erode(sample.target, np.ones((5, 5), np.uint8)) > 0
+        outer = cv2.dilate(sample.target, np.ones((5, 5), np.uint8)) > 0
+        bright = sample.image[0] > 110
+        assert bright[inner].all()
+        assert not bright[known & ~outer].any()
+        assert not sample.target[~sample.valid].any()
+        invalid += not sample.valid.all()
+        shares.add(round(float((sample.target > 0).mean()), 3))
+    assert len(shares) > 5
+    if "aspect" not in option:
+        assert invalid > 3
+
+
+def test_hue_needs_colours() -> None:
+    source = CropSource((numbered(40, 40),), crop_px=16, augment=Augment(hue_deg=10), seed=0)
+    with pytest.raises(InputError, match="red, green and blue, got 1 bands"):
+        source.crop(epoch=0, index=0, panel=0)

@@ -27,7 +27,8 @@ from graven.train.recipe import (
     recipe_hash,
     recipe_to_text,
 )
-from graven.train.run import build_task
+from graven.train.run import build_task, n_outputs
+from graven.train.schedule import rate_at
 
 MINIMAL = "name: a\nmethod: petroglyph\nnetwork: unet\nloss: begl\nrun: {max_steps: 5}\n"
 
@@ -95,7 +96,7 @@ def test_a_mistake_is_named(change: dict[str, object], message: str) -> None:
 def test_damaged_yaml_and_unknown_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="x is not valid YAML"):
         recipe_from_text("a: [1", where="x")
-    with pytest.raises(InputError, match="there is no recipe 'nothing'; give a YAML file or one of: petroglyph-gate"):
+    with pytest.raises(InputError, match="there is no recipe 'nothing'; give a YAML file or one of: condition-paper, "):
         read_recipe("nothing")
     path = tmp_path / "mine.yaml"
     path.write_text(MINIMAL, encoding="utf-8")
@@ -120,3 +121,33 @@ def test_the_hash_sees_what_changes_the_result_and_nothing_else() -> None:
     assert recipe_hash(base) != recipe_hash(other)
     cosine = dataclasses.replace(base, schedule=Schedule("cosine"))
     assert recipe_hash(cosine) != recipe_hash(dataclasses.replace(longer, schedule=Schedule("cosine")))
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("petroglyph-paper", "8734b9007d3de0cb0e0997597d9f49dfdb46898d6e9f11ee35210eac19d7093d"),
+        ("petroglyph-segment", "add1d20899ef0fe16d6f06b3433cc77f43321bd1b0937863068b74186b301656"),
+        ("petroglyph-gate", "25a8ca1cbcc0d41fac62bb25776de9d6c7e741fb7140fd375173ca4dbd7e43d6"),
+    ],
+)
+def test_recipes_that_were_there_keep_their_hash(name: str, digest: str) -> None:
+    """Options that came later do not count while they change nothing: runs in progress can be resumed."""
+    recipe = read_recipe(name)
+    assert recipe_hash(recipe) == digest
+    turned = dataclasses.replace(recipe, augment=dataclasses.replace(recipe.augment, hue_deg=1.0))
+    assert recipe_hash(turned) != digest
+
+
+def test_the_recipe_of_the_craquelure_paper_is_as_printed() -> None:
+    recipe = read_recipe("condition-paper")
+    assert (recipe.network.name, recipe.loss.name, recipe.task) == ("res_unet", "mixed1", "classes")
+    assert (recipe.data.crop_px, recipe.data.batch_size, recipe.run.max_epochs) == (512, 8, 100)
+    assert (recipe.freeze.part, recipe.freeze.epochs) == ("encoder", 50)
+    schedule = recipe.schedule
+
+    def rate(epoch: int) -> float:
+        return rate_at(schedule.name, epoch, lr=recipe.optimiser.lr, total=100, options=schedule.options)
+
+    assert (rate(0), rate(3), rate(99)) == pytest.approx((1e-5, 1e-4, 1e-6))
+    assert n_outputs(recipe) == n_outputs(read_recipe("condition-segment")) == 3

@@ -6,19 +6,20 @@ from pathlib import Path
 
 from graven.api.account import Clock, account, output_hashes, source_of
 from graven.errors import DataError, UsageError
+from graven.io.classmasks import trace_classes, write_class_png
 from graven.io.coco import write_coco
 from graven.io.folders import OutputFolder
 from graven.io.gpkg import read_gpkg
-from graven.io.gpkgpanel import read_gpkg_panel
+from graven.io.gpkgpanel import read_gpkg_classes, read_gpkg_panel
 from graven.io.labelme import write_labelme
 from graven.io.strictjson import read_json
 from graven.measure.edited import geometry_measures
 from graven.methods.record import VECTOR_WRITERS, Scene, write_run
-from graven.types import PETROGLYPH_CLASSES
+from graven.types import CONDITION_CLASSES, PETROGLYPH_CLASSES, ClassTable
 
 __all__ = ["FORMATS", "export"]
 
-FORMATS = (*VECTOR_WRITERS, "coco", "labelme")
+FORMATS = (*VECTOR_WRITERS, "coco", "labelme", "palette")
 """What ``--to`` may name."""
 
 RUN = "run.json"
@@ -50,7 +51,7 @@ def export(
     UsageError
         If a format is unknown.
     DataError
-        If the folder is no record, or its GeoPackage is missing.
+        If the folder is no record, its GeoPackage is missing, or its classes are those of no method.
     """
     unknown = [name for name in to if name not in FORMATS]
     if unknown or not to:
@@ -63,6 +64,7 @@ def export(
             f"{folder} must be a record with one *_traces.gpkg, found {len(packages)}; run graven segment first"
         )
     traces = read_gpkg(packages[0], remeasure=geometry_measures)
+    classes = _classes(packages[0])
     scene, image_name = _scene(folder, packages[0])
     target = Path(out) if out is not None else Path(f"{folder.resolve().name}-export")
     with OutputFolder(target, overwrite=overwrite) as output:
@@ -71,7 +73,7 @@ def export(
                 write_coco(
                     output.path / f"{scene.name}_coco.json",
                     traces,
-                    classes=PETROGLYPH_CLASSES,
+                    classes=classes,
                     file_name=image_name,
                     height=scene.height,
                     width=scene.width,
@@ -81,13 +83,16 @@ def export(
                 write_labelme(
                     output.path / f"{scene.name}.json",
                     traces,
-                    classes=PETROGLYPH_CLASSES,
+                    classes=classes,
                     image_path=image_name,
                     height=scene.height,
                     width=scene.width,
                 )
+            elif name == "palette":
+                numbers = trace_classes(traces, classes=classes, height=scene.height, width=scene.width)
+                write_class_png(output.path / f"{scene.name}_classes.png", numbers, classes=classes)
             else:
-                VECTOR_WRITERS[name](output.path, traces, scene, PETROGLYPH_CLASSES)
+                VECTOR_WRITERS[name](output.path, traces, scene, classes)
         written = output_hashes(output.path)
         told = account(
             "export",
@@ -99,6 +104,16 @@ def export(
         )
         write_run(output.path, told)
     return [target / name for name in written]
+
+
+def _classes(package: Path) -> ClassTable:
+    """Find the method whose classes a GeoPackage has."""
+    named = read_gpkg_classes(package)
+    for table in (PETROGLYPH_CLASSES, CONDITION_CLASSES):
+        if named.items() <= {entry.id: entry.name for entry in table.classes}.items():
+            return table
+    listed = ", ".join(f"{number} {name}" for number, name in named.items())
+    raise DataError(f"{package.name} has the classes {listed}, which are of no method; correct class_id and class")
 
 
 def _scene(folder: Path, package: Path) -> tuple[Scene, str]:

@@ -2,65 +2,36 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-
 from graven.api.account import Clock, account, output_hashes
+from graven.api.datasets import check_names, choose_classes, choose_labels, list_dataset, source_files
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import DataError, InputError, UsageError
-from graven.io.coco import coco_categories, list_coco
+from graven.api.patches import Ledger, PatchFolder, cut_patches, scatter, write_table
+from graven.errors import DataError, InputError, Interrupted, ResourceError, UsageError
+from graven.io.classmasks import write_class_table
 from graven.io.folders import OutputFolder
-from graven.io.fs import sha256_file, write_bytes_atomic, write_text_atomic
 from graven.io.images import open_raster
-from graven.io.labelme import labelme_labels, list_labelme
-from graven.io.maskfolders import list_mask_folders, list_pitoti
 from graven.methods.record import write_run
 from graven.prepare.bands import bands_view
-from graven.prepare.splits import group_of, split_groups, split_random_patches
-from graven.types import TileGrid
+from graven.prepare.expand import VARIANTS, VARIANTS_VERSION
+from graven.prepare.splits import SIDES, group_of, split_groups
+from graven.types.labels import class_slug
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from graven.types import Raster
+    from graven.api.patches import Patch, Row
+    from graven.types import ClassTable
     from graven.types.dataset import LabelledImage
 
-__all__ = ["LAYOUTS", "Patch", "Prepared", "prepare"]
+__all__ = ["Prepared", "prepare"]
 
 N_BANDS = 3
 """Bands of a patch, which is what the networks take."""
-
-LAYOUTS: dict[str, Callable[[Path], list[LabelledImage]]] = {
-    "pitoti": list_pitoti,
-    "folders": list_mask_folders,
-    "labelme": list_labelme,
-    "coco": list_coco,
-}
-"""Known layouts, in the order in which ``auto`` tries them."""
-
-LABELS: dict[str, Callable[[Path], frozenset[str]]] = {"labelme": labelme_labels, "coco": coco_categories}
-"""Layouts whose foreground can be chosen, and what lists the labels that a data set has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """One patch, before it is written."""
-
-    name: str
-    group: str
-    row: int
-    col: int
-    image: NDArray[np.uint8]
-    target: NDArray[np.bool_]
-    valid: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +45,13 @@ class Prepared:
     layout : str
         The layout that was read.
     counts : dict of str to int
-        Patches per side of the split.
+        Patches per side of the split, variants included.
     n_groups : int
         Panels or sites in all.
     leaky : bool
         Whether patches were split at random.
+    classes : tuple of str
+        Names in the order of their numbers, from 1; empty for masks of one class.
     """
 
     path: Path
@@ -86,16 +59,26 @@ class Prepared:
     counts: dict[str, int]
     n_groups: int
     leaky: bool
+    classes: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """Say it in one line."""
         sides = ", ".join(f"{count} {side}" for side, count in self.counts.items())
         warning = "; patches of one panel stand on both sides, scores will be too good" if self.leaky else ""
-        return f"{self.path}: {sides} patches from {self.n_groups} panels or sites ({self.layout}){warning}"
+        named = ", ".join(f"{number} {name}" for number, name in enumerate(self.classes, start=1))
+        classes = f"; classes: {named}" if named else ""
+        return f"{self.path}: {sides} patches from {self.n_groups} panels or sites ({self.layout}){classes}{warning}"
 
     def facts(self) -> dict[str, Any]:
         """Give the same as a dictionary."""
-        return {"path": str(self.path), "layout": self.layout, "patches": self.counts, "leaky": self.leaky}
+        classes = {"classes": list(self.classes)} if self.classes else {}
+        return {
+            "path": str(self.path),
+            "layout": self.layout,
+            "patches": self.counts,
+            "leaky": self.leaky,
+            **classes,
+        }
 
 
 def prepare(
@@ -104,13 +87,16 @@ def prepare(
     layout: str = "auto",
     out: str | Path | None = None,
     labels: Sequence[str] | None = None,
+    classes: Mapping[str, Sequence[str]] | None = None,
     group_by: str | None = None,
     patch_px: int = 512,
+    expand: int | None = None,
     seed: int = 0,
     test_share: float = 0.1,
     val_share: float = 0.1,
     leaky: bool = False,
     overwrite: bool = False,
+    resume: bool = False,
     monitor: Monitor = SILENT,
 ) -> Prepared:
     r"""Cut a labelled data set into patches with leakage-safe splits.
@@ -126,19 +112,29 @@ def prepare(
     labels : sequence of str, optional
         Of LabelMe or COCO, the labels that are foreground; everything else is background. Default is that every shape
         is foreground.
+    classes : mapping of str to sequence of str, optional
+        Names of several classes that exclude each other, in the order of their numbers, from 1. Of LabelMe and COCO
+        each with the labels that go into it, or with none if its label has its name; where shapes of two classes
+        overlap, the later class wins. Masks of folders hold the numbers already, and 255 where nothing is known.
+        Default is one class.
     group_by : str, optional
         Regular expression matched at the start of each image's name; its first group (or the whole match) names the
         panel or site, whose patches stay together. Default is that every image is a panel of its own.
     patch_px : int
         Side of a patch; border patches are mirrored and marked invalid there.
+    expand : int, optional
+        So many variants of every patch on the training side, the patch itself included: the first of
+        `graven.prepare.expand.VARIANTS`. With `leaky`, of every patch, before they are split. Default is none.
     seed : int
-        Of the split.
+        Of the split, and of the variants.
     test_share, val_share : float, 0 to 1
         Shares of the groups that are held out.
     leaky : bool
         Split single patches at random, as the paper did; every table of such a run must say so.
     overwrite : bool
         Replace an earlier output.
+    resume : bool
+        Go on with an interrupted expansion; it ends with the same bytes as one that was not interrupted.
     monitor : Monitor
         Hears progress.
 
@@ -153,183 +149,152 @@ def prepare(
         If the folder fits no layout, or truth and image do not belong together.
     UsageError
         If the layout is unknown, the data set has no such label, or `group_by` does not match a name.
+    MismatchError
+        If data set or options are not those of the expansion that is resumed.
+    Interrupted
+        After Ctrl-C during an expansion, which can be resumed.
     """
     folder = Path(dataset)
-    if not folder.is_dir():
-        raise DataError(f"expected the folder of a data set, got {folder}, which is no folder")
-    if patch_px < 32:
-        raise InputError(f"a patch must have a side of at least 32 px, got {patch_px}")
+    _check(folder, patch_px=patch_px, expand=expand, resume=resume)
     if leaky and group_by is not None:
         raise UsageError("--group-by keeps patches together and --i-know-tiles-leak scatters them; give one of them")
+    if labels is not None and classes is not None:
+        raise UsageError("--labels is for one class and --classes for several; give one of them")
     clock = Clock()
-    found, items = _list(folder, layout)
+    found, items = list_dataset(folder, layout)
+    table: ClassTable | None = None
     if labels is not None:
-        items = _choose(folder, found, labels)
+        items = choose_labels(folder, found, labels)
+    if classes is not None:
+        items, table, left_out = choose_classes(folder, found, classes)
+        if left_out:
+            monitor.say(f"labels of no class count as background: {', '.join(sorted(left_out))}")
     if group_by is not None:
         items = [replace(item, group=group_of(item.name, group_by)) for item in items]
-    _check_names(items)
+    check_names(items)
     target = Path(out) if out is not None else Path(f"{folder.resolve().name}-patches")
     groups = [item.group for item in items]
-    with OutputFolder(target, overwrite=overwrite) as output:
-        rows: list[dict[str, Any]] = []
-        with monitor.progress("cutting patches") as report:
-            if not leaky:
-                sides = split_groups(groups, val_share=val_share, test_share=test_share, seed=seed)
-                for side in ("train", "val", "test"):
-                    _make_folders(output.path / side)
-            for done, item in enumerate(items):
-                report(done, len(items))
-                raster, note = bands_view(open_raster(item.image_path, hash_source=False), n_bands=N_BANDS)
-                if note is not None:
-                    monitor.say(f"{item.name}: {note}")
-                for patch in _patches(item, raster, patch_px):
-                    side = "train" if leaky else sides[item.group]
-                    rows.append(_write_patch(output.path, side, patch))
-            report(len(items), len(items))
+    options = {
+        "dataset": folder,
+        "layout": layout,
+        "out": target,
+        "labels": labels,
+        "classes": None if classes is None else {name: list(chosen) for name, chosen in classes.items()},
+        "group_by": group_by,
+        "patch_px": patch_px,
+        "expand": expand,
+        "seed": seed,
+        "test_share": test_share,
+        "val_share": val_share,
+        "leaky": leaky,
+    }
+    split: dict[str, Any] = {"val_share": val_share, "test_share": test_share, "seed": seed}
+    with _output(target, overwrite=overwrite, resume=resume, is_long=expand is not None) as output:
+        sources = source_files(folder, items)
+        patches = PatchFolder(output.path, table)
+        ledger: Ledger | None = None
+        if expand is not None:
+            key = {name: value for name, value in options.items() if name not in ("dataset", "out")}
+            ledger = Ledger(output.path, {"the data set": sources, **key, "layout": found, **_versions(expand)})
+        sides = None if leaky else split_groups(groups, **split)
+        for name in ("train",) if leaky else SIDES:
+            patches.make_side(name)
+        rows = [
+            row
+            for side, patch in _patches(items, sides, patch_px, monitor)
+            for row in _write(patches, ledger, side, patch, n=expand, seed=seed)
+        ]
         if leaky:
-            _scatter(output.path, rows, val_share=val_share, test_share=test_share, seed=seed)
-        _write_table(output.path, rows)
-        options = {
-            "dataset": folder,
-            "layout": layout,
-            "out": target,
-            "labels": labels,
-            "group_by": group_by,
-            "patch_px": patch_px,
-            "seed": seed,
-            "test_share": test_share,
-            "val_share": val_share,
-            "leaky": leaky,
-        }
+            scatter(patches, rows, **split)
+        write_table(output.path, rows)
+        if table is not None:
+            write_class_table(output.path / "classes.json", table, labels=classes or {})
+            _say_shares(rows, table, monitor)
+        if ledger is not None:
+            ledger.close()
         told = account(
             "prepare",
             clock=clock,
             options=options,
-            inputs=_sources(folder, items),
-            settings={**options, "layout": found},
+            inputs=sources,
+            settings={**options, "layout": found, **_versions(expand)},
             outputs=output_hashes(output.path),
             split_by="patch (leaks)" if leaky else "group",
         )
         write_run(output.path, told)
-    counts = {side: sum(row["split"] == side for row in rows) for side in ("train", "val", "test")}
-    return Prepared(target, found, counts, len(set(groups)), leaky)
+    counts: dict[str, int] = {side: sum(row["split"] == side for row in rows) for side in SIDES}
+    named = () if table is None else tuple(entry.name for entry in table.classes)
+    return Prepared(target, found, counts, len(set(groups)), leaky, named)
 
 
-def _list(folder: Path, layout: str) -> tuple[str, list[LabelledImage]]:
-    if layout in LAYOUTS:
-        return layout, LAYOUTS[layout](folder)
-    if layout != "auto":
-        raise UsageError(f"--as takes auto, {', '.join(LAYOUTS)}, got {layout!r}")
-    reasons = []
-    for name, read in LAYOUTS.items():
+def _check(folder: Path, *, patch_px: int, expand: int | None, resume: bool) -> None:
+    if not folder.is_dir():
+        raise DataError(f"expected the folder of a data set, got {folder}, which is no folder")
+    if patch_px < 32:
+        raise InputError(f"a patch must have a side of at least 32 px, got {patch_px}")
+    if expand is not None and not 2 <= expand <= len(VARIANTS):
+        raise UsageError(f"--expand takes 2 to {len(VARIANTS)} variants of a patch, itself included, got {expand}")
+    if resume and expand is None:
+        raise UsageError("--resume goes on with an interrupted --expand; without --expand start anew")
+
+
+def _versions(expand: int | None) -> dict[str, int]:
+    return {} if expand is None else {"variants_version": VARIANTS_VERSION}
+
+
+@contextmanager
+def _output(target: Path, *, overwrite: bool, resume: bool, is_long: bool) -> Iterator[OutputFolder]:
+    """Open the output folder; what an expansion has written is kept when it is interrupted or resources run out."""
+    with OutputFolder(target, overwrite=overwrite, resume=resume, resumable=is_long) as output:
         try:
-            return name, read(folder)
-        except DataError as error:
-            reasons.append(f"{name}: {error}")
-    raise DataError(f"{folder} fits no known layout; " + "; ".join(reasons))
+            yield output
+        except KeyboardInterrupt:
+            if not is_long:
+                raise
+            raise Interrupted(f"interrupted; {output.path} is kept, continue with --resume") from None
+        except (ResourceError, MemoryError, OSError):
+            output.resumed |= is_long  # an OutputFolder keeps what it had found there before
+            raise
 
 
-def _choose(folder: Path, layout: str, labels: Sequence[str]) -> list[LabelledImage]:
-    """List the images with the labels named as foreground."""
-    if layout not in LABELS:
-        raise UsageError(f"--labels belongs to {' and '.join(LABELS)}, but {folder} is read as {layout}")
-    there, chosen = LABELS[layout](folder), frozenset(labels)
-    if not chosen or chosen - there:
-        wrong = ", ".join(sorted(chosen - there)) or "nothing"
-        raise UsageError(f"--labels takes any of {', '.join(sorted(there)) or 'none'}, got {wrong}")
-    return list_labelme(folder, labels=chosen) if layout == "labelme" else list_coco(folder, categories=chosen)
+def _patches(
+    items: Sequence[LabelledImage], sides: Mapping[str, str] | None, patch_px: int, monitor: Monitor
+) -> Iterator[tuple[str, Patch]]:
+    """Cut all images, with the side of each patch; without `sides` all are for training."""
+    with monitor.progress("cutting patches") as report:
+        for done, item in enumerate(items):
+            report(done, len(items))
+            raster, note = bands_view(open_raster(item.image_path, hash_source=False), n_bands=N_BANDS)
+            if note is not None:
+                monitor.say(f"{item.name}: {note}")
+            for patch in cut_patches(item, raster, patch_px=patch_px):
+                yield "train" if sides is None else sides[item.group], patch
+        report(len(items), len(items))
 
 
-def _sources(folder: Path, items: list[LabelledImage]) -> list[dict[str, str]]:
-    """Name every image and label file by its place in the data set, with its hash."""
-    roots = (folder, folder.resolve())
-    paths = dict.fromkeys(path for item in items for path in (item.image_path, *item.label_paths))
-
-    def name(path: Path) -> str:
-        inside = [path.relative_to(root).as_posix() for root in roots if path.is_relative_to(root)]
-        return inside[0] if inside else path.name
-
-    return [{"name": name(path), "sha256": sha256_file(path)} for path in paths]
-
-
-def _check_names(items: list[LabelledImage]) -> None:
-    """Refuse images of one name: their patches would overwrite each other."""
-    found: dict[str, LabelledImage] = {}
-    for item in items:
-        other = found.setdefault(item.name, item)
-        if other is not item:
-            raise DataError(
-                f"{other.image_path} and {item.image_path} would both be named {item.name!r}; rename one of them"
-            )
+def _write(
+    patches: PatchFolder, ledger: Ledger | None, side: str, patch: Patch, *, n: int | None, seed: int
+) -> list[Row]:
+    """Write a patch, on the training side with its variants, unless that was done before an interruption."""
+    if ledger is None or n is None:
+        return [patches.write(side, patch)]
+    rows = ledger.rows(patch.name)
+    if rows is None:
+        rows = patches.write_variants(side, patch, n=n if side == "train" else 1, seed=seed)
+        ledger.finish(patch.name, rows)
+    return rows
 
 
-def _patches(item: LabelledImage, raster: Raster, patch_px: int) -> Iterator[Patch]:
-    size = (raster.height, raster.width)
-    target = item.read_target(size)
-    valid = (
-        raster.read_valid_padded() if item.read_valid is None else raster.read_valid_padded() & item.read_valid(size)
-    )
-    grid = TileGrid(raster.height, raster.width, tile_px=patch_px, overlap_px=0)
-    for _, _, window in grid.windows():
-        inside = window.intersection(grid.bounds)
-        patch_target = np.zeros((patch_px, patch_px), bool)
-        patch_valid = np.zeros((patch_px, patch_px), bool)
-        patch_target[: inside.height, : inside.width] = target[inside.slices()]
-        patch_valid[: inside.height, : inside.width] = valid[inside.slices()]
-        if not patch_valid.any():
-            continue
-        name = f"{item.name}_r{window.row:06d}_c{window.col:06d}"
-        image = raster.read(window)
-        yield Patch(name, item.group, window.row, window.col, image, patch_target & patch_valid, patch_valid)
-
-
-def _make_folders(side: Path) -> None:
-    for part in ("images", "masks", "valid"):
-        (side / part).mkdir(parents=True, exist_ok=True)
-
-
-def _write_patch(folder: Path, side: str, patch: Patch) -> dict[str, Any]:
-    _make_folders(folder / side)
-    image = np.ascontiguousarray(np.moveaxis(patch.image, 0, -1)[..., ::-1])
-    for part, pixels in (("images", image), ("masks", _bytes(patch.target)), ("valid", _bytes(patch.valid))):
-        encoded, data = cv2.imencode(".png", pixels)
-        if not encoded:
-            raise DataError(f"the patch {patch.name} of shape {pixels.shape} cannot be written as PNG")
-        write_bytes_atomic(folder / side / part / f"{patch.name}.png", data.tobytes())
-    known = int(patch.valid.sum())
-    return {
-        "name": patch.name,
-        "group": patch.group,
-        "split": side,
-        "row": patch.row,
-        "col": patch.col,
-        "valid_share": round(known / patch.valid.size, 6),
-        "target_share": round(float(patch.target.sum()) / known, 6),
-    }
-
-
-def _bytes(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    return np.where(mask, 255, 0).astype(np.uint8)
-
-
-def _scatter(folder: Path, rows: list[dict[str, Any]], *, val_share: float, test_share: float, seed: int) -> None:
-    """Move single patches to other sides of the split, which leaks by design."""
-    names = [row["name"] for row in rows]
-    sides = split_random_patches(names, val_share=val_share, test_share=test_share, seed=seed, tiles_leak=True)
-    for row in rows:
-        row["split"] = side = sides[row["name"]]
-        if side != "train":
-            _make_folders(folder / side)
-            for part in ("images", "masks", "valid"):
-                source = folder / "train" / part / f"{row['name']}.png"
-                source.rename(folder / side / part / source.name)
-
-
-def _write_table(folder: Path, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        raise DataError("the data set has no valid pixel; nothing was cut")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text_atomic(folder / "patches.csv", text.getvalue())
+def _say_shares(rows: Sequence[Row], table: ClassTable, monitor: Monitor) -> None:
+    """Say how much of the training side each class has: a rare one is learnt late, an absent one never."""
+    train = [row for row in rows if row["split"] == "train"]
+    known = sum(row["valid_share"] for row in train)
+    shares = {}
+    for entry in table.classes:
+        column = f"share_{class_slug(entry.name)}"
+        covered = sum(row[column] * row["valid_share"] for row in train)
+        shares[entry.name] = covered / known if known else 0.0
+    monitor.say("known training pixels: " + ", ".join(f"{100 * share:.2f} % {name}" for name, share in shares.items()))
+    absent = [name for name, share in shares.items() if not share]
+    if absent:
+        monitor.say(f"no training pixel is {' or '.join(absent)}; what is not shown cannot be learnt")

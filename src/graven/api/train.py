@@ -12,7 +12,7 @@ from graven.api.jobs import job_folder
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import DataError, UsageError
 from graven.methods.record import write_run
-from graven.studies.labelled import digest_of, prepared_sides
+from graven.studies.labelled import digest_of, prepared_classes, prepared_sides
 from graven.studies.sources import chain_of, labelled_source, procedural_source, require_training
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def train(
     recipe : str or Path
         Name of a recipe that comes with graven, or a YAML file.
     data : str or Path, optional
-        Folder that ``graven prepare`` has made: ``train`` and ``val``, each with ``images``, ``masks`` and ``valid``.
+        Folder that ``graven prepare`` has made: ``train`` and ``val``, each with ``images``, ``masks`` and ``valid``;
+        with ``--classes`` for a recipe whose task is ``classes``.
         By default a petroglyph recipe is trained on procedural panels, and validated on their frozen list.
     out : str or Path, optional
         Output folder; default is the name of the recipe, here. Until the run ends it is called ``<out>.partial``.
@@ -151,7 +152,8 @@ def train(
     Raises
     ------
     UsageError
-        If there is no such recipe, the output exists and `resume` is False, or the recipe needs `data`.
+        If there is no such recipe, the output exists and `resume` is False, the recipe needs `data`, or it is for other
+        classes than the data hold.
     DataError
         If data or recipe are not as they must be.
     TrainingCollapsed
@@ -166,7 +168,7 @@ def train(
     require_training()
     from graven.train.panels import band_statistics
     from graven.train.recipe import read_recipe, recipe_hash
-    from graven.train.run import build_task
+    from graven.train.run import build_task, n_outputs
     from graven.train.run import train as run
 
     plan = read_recipe(str(recipe))
@@ -178,6 +180,8 @@ def train(
     chain_of(plan.prepare)
     if data is None and plan.method != "petroglyph":
         raise UsageError(f"the recipe {plan.name!r} trains the method {plan.method}; give its panels with --data")
+    names = _class_names(data)
+    _check_classes(plan, names, n_outputs=n_outputs(plan))
     target = Path(out) if out is not None else Path(plan.name)
     with job_folder(target, command="train", resume=resume) as output:
         stores = _stores(output.path / "panels", plan, data, n_panels=n_panels, panel_px=panel_px, monitor=monitor)
@@ -193,6 +197,7 @@ def train(
             output.path,
             mean=mean,
             std=std,
+            class_names=names,
             data_sha256=stores["train"].sha256 + stores["val"].sha256,
             resume=begun,
             say=monitor.say,
@@ -316,13 +321,49 @@ def _labelled(folder: Path, *, monitor: Monitor) -> _Panels:
         raise DataError(f"{folder} has no images in {missing[0]}; training needs train and val, see graven prepare")
     if leaky:
         monitor.say("patches of one panel stand in training and validation; the scores will be too good")
-    origin = {"kind": "labelled images", "name": folder.resolve().name, "sha256": digest_of(folder), "leaky": leaky}
+    origin: dict[str, Any] = {
+        "kind": "labelled images",
+        "name": folder.resolve().name,
+        "sha256": digest_of(folder),
+        "leaky": leaky,
+    }
+    classes = _class_names(folder)
+    if classes:
+        origin["classes"] = list(classes)
     items = {"train": sides["train"], "val": sides["val"]}
 
     def read(side: str, chain: PrepareChain) -> Iterator[Source]:
         return labelled_source(items[side], chain=chain)
 
     return _Panels(read, origin, {side: len(found) for side, found in items.items()})
+
+
+def _class_names(data: str | Path | None) -> tuple[str, ...]:
+    """Give the names of the classes of prepared data, the background left out; none where they are of one class."""
+    classes = None if data is None else prepared_classes(Path(data))
+    return () if classes is None else tuple(entry.name for entry in classes.classes)
+
+
+def _check_classes(plan: Recipe, names: tuple[str, ...], *, n_outputs: int) -> None:
+    """Refuse data of other classes than the recipe is for, before anything is prepared."""
+    if not names:
+        if plan.task == "classes":
+            raise UsageError(
+                f"the recipe {plan.name!r} tells classes apart, but the data are of one class; prepare them with "
+                "graven prepare --classes"
+            )
+        return
+    listed = ", ".join(names)
+    if plan.task != "classes":
+        raise UsageError(
+            f"the recipe {plan.name!r} is for one class (task: {plan.task}), but the data hold {listed}; take a recipe "
+            "with task: classes, or prepare the data without --classes"
+        )
+    if n_outputs != len(names) + 1:
+        raise UsageError(
+            f"the network of {plan.name!r} has n_classes {n_outputs}, but the data need {len(names) + 1}: background, "
+            f"{listed}; set network.options.n_classes"
+        )
 
 
 def _n_bands(plan: Recipe) -> int:

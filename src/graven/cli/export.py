@@ -15,7 +15,9 @@ __all__ = ["export"]
 
 def export(
     record: Annotated[Path, typer.Argument(help="Output folder of segment or measure.")],
-    to: Annotated[str, typer.Option("--to", help="Formats, comma separated: gpkg,geojson,svg,dxf,csv,coco,labelme.")],
+    to: Annotated[
+        str, typer.Option("--to", help="Formats, comma separated: gpkg,geojson,svg,dxf,csv,coco,labelme,palette.")
+    ],
     out: Out = None,
     overwrite: Overwrite = False,
     json: Json = False,

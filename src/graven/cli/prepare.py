@@ -9,6 +9,7 @@ import typer
 
 from graven.cli.console import Console
 from graven.cli.options import Json, Out, Overwrite, Quiet, split_names
+from graven.errors import UsageError
 
 __all__ = ["prepare"]
 
@@ -21,6 +22,13 @@ def prepare(
         str | None,
         typer.Option(help="Labels of LabelMe or COCO that are foreground, comma separated; default is every shape."),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help='Several classes in the order of their numbers: "craquelure,paint loss". Of LabelMe and COCO a class '
+            'may gather labels: "craquelure=crack+network,paint loss=loss". Where two overlap, the later wins.'
+        ),
+    ] = None,
     group_by: Annotated[
         str | None,
         typer.Option(
@@ -28,13 +36,21 @@ def prepare(
         ),
     ] = None,
     patch: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 512,
-    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+    expand: Annotated[
+        int | None,
+        typer.Option(
+            help="Variants of every training patch, itself included, up to 35: flips, inversion, translation, "
+            "sharpening, HSV, noise, single and combined."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the split and of the variants.")] = 0,
     test_share: Annotated[float, typer.Option(help="Share of groups held out for test.")] = 0.1,
     val_share: Annotated[float, typer.Option(help="Share of groups for validation.")] = 0.1,
     leaky: Annotated[
         bool, typer.Option("--i-know-tiles-leak", help="Split patches at random, as the paper did.")
     ] = False,
     overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted --expand.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -47,13 +63,28 @@ def prepare(
         layout=layout,
         out=out,
         labels=None if labels is None else split_names(labels),
+        classes=None if classes is None else _split_classes(classes),
         group_by=group_by,
         patch_px=patch,
+        expand=expand,
         seed=seed,
         test_share=test_share,
         val_share=val_share,
         leaky=leaky,
         overwrite=overwrite,
+        resume=resume,
         monitor=console,
     )
     console.result(result.summary(), **result.facts())
+
+
+def _split_classes(text: str) -> dict[str, tuple[str, ...]]:
+    """Split ``name=label+label,name`` into names with their labels."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in split_names(text):
+        name, equals, labels = part.partition("=")
+        chosen = tuple(label.strip() for label in labels.split("+") if label.strip())
+        if name.strip() in found or (equals and not chosen):
+            raise UsageError(f"--classes names every class once, as name or name=label+label, got {text!r}")
+        found[name.strip()] = chosen
+    return found

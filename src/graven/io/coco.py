@@ -13,9 +13,10 @@ import numpy as np
 import shapely
 
 from graven.errors import DataError, MismatchError
+from graven.io.classmasks import number_classes
 from graven.io.fs import write_text_atomic
 from graven.io.rasterize import rasterize_geometries
-from graven.io.records import known
+from graven.io.records import known, object_numbers
 from graven.io.rle import decode_rle, encode_rle, pack_counts, unpack_counts
 from graven.io.strictjson import read_json
 from graven.types.dataset import LabelledImage, unique_name
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.types import ClassTable, PixelSize, Trace
+    from graven.types.dataset import ReadTarget
+
+    Segmentations = Sequence[tuple[Any, Any]]
 
 __all__ = ["coco_categories", "list_coco", "read_segmentation", "write_coco"]
 
@@ -81,7 +85,11 @@ def read_segmentation(segmentation: Any, *, size: tuple[int, int], where: str) -
 
 
 def list_coco(
-    path: Path, *, images: Path | None = None, categories: frozenset[str] | None = None
+    path: Path,
+    *,
+    images: Path | None = None,
+    categories: frozenset[str] | None = None,
+    classes: Sequence[frozenset[str]] | None = None,
 ) -> list[LabelledImage]:
     """List the labelled images of a COCO file.
 
@@ -93,6 +101,9 @@ def list_coco(
         Folder that ``file_name`` is relative to; default is the folder of the file, then its ``images`` subfolder.
     categories : frozenset of str, optional
         Only annotations of these categories; default is all.
+    classes : sequence of frozenset of str, optional
+        The categories of class 1, of class 2, …: the truth is then the number of a class, the later one where objects
+        overlap.
 
     Returns
     -------
@@ -109,15 +120,16 @@ def list_coco(
     if not isinstance(document, dict) or not all(isinstance(document.get(k), list) for k in ("images", "annotations")):
         raise DataError(f"{file.name} is not a COCO file: it needs the lists images and annotations")
     names = _category_names(document.get("categories", []), file.name)
-    by_image: dict[Any, list[Any]] = defaultdict(list)
+    by_image: dict[Any, list[tuple[Any, Any]]] = defaultdict(list)
     for annotation in document["annotations"]:
         if not isinstance(annotation, dict) or "image_id" not in annotation or "segmentation" not in annotation:
             raise DataError(f"{file.name} has an annotation without image_id or segmentation")
         for key in ("image_id", "category_id"):
             if not isinstance(annotation.get(key), int | str | None):
                 raise DataError(f"{file.name} has an annotation whose {key} is {annotation[key]!r}; give a number")
-        if categories is None or names.get(annotation.get("category_id")) in categories:
-            by_image[annotation["image_id"]].append(annotation["segmentation"])
+        category = names.get(annotation.get("category_id"))
+        if categories is None or category in categories:
+            by_image[annotation["image_id"]].append((category, annotation["segmentation"]))
     roots = [images] if images is not None else [file.parent, file.parent / "images"]
     items = []
     for entry in document["images"]:
@@ -126,7 +138,9 @@ def list_coco(
         if not isinstance(entry["id"], int | str):
             raise DataError(f"{file.name} has an image whose id is {entry['id']!r}; give a number")
         image_path, name = _resolve(entry["file_name"], roots, file.name)
-        read = _reader(by_image[entry["id"]], f"image {entry['file_name']} of {file.name}")
+        where = f"image {entry['file_name']} of {file.name}"
+        found = by_image[entry["id"]]
+        read = _reader(found, where) if classes is None else _class_reader(found, classes, where)
         items.append(LabelledImage(name=name, group=name, image_path=image_path, read_target=read, label_paths=(file,)))
     if not items:
         raise DataError(f"{file.name} lists no images")
@@ -185,7 +199,7 @@ def write_coco(
         Written under ``x_graven`` where known.
     """
     annotations = []
-    for trace in traces:
+    for trace, number in zip(traces, object_numbers(traces), strict=True):
         if not trace.polygons:
             continue
         polygons = [shapely.Polygon(part[0], part[1:]) for part in trace.polygons]
@@ -198,7 +212,7 @@ def write_coco(
             segmentation = {"size": [height, width], "counts": pack_counts(encode_rle(mask))}
         annotations.append(
             {
-                "id": trace.number,
+                "id": number,
                 "image_id": 1,
                 "category_id": trace.class_id,
                 "segmentation": segmentation,
@@ -249,11 +263,20 @@ def _resolve(name: str, roots: Sequence[Path], source: str) -> tuple[Path, str]:
     raise DataError(f"{source} names {name!r}, which is not in {' or '.join(str(root) for root in roots)}")
 
 
-def _reader(segmentations: list[Any], where: str) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
+def _reader(found: Segmentations, where: str) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
     def read(size: tuple[int, int]) -> NDArray[np.bool_]:
         mask = np.zeros(size, bool)
-        for segmentation in segmentations:
+        for _, segmentation in found:
             mask |= read_segmentation(segmentation, size=size, where=where)
         return mask
+
+    return read
+
+
+def _class_reader(found: Segmentations, classes: Sequence[frozenset[str]], where: str) -> ReadTarget:
+    readers = [_reader([pair for pair in found if pair[0] in categories], where) for categories in classes]
+
+    def read(size: tuple[int, int]) -> NDArray[np.uint8]:
+        return number_classes(reader(size) for reader in readers)
 
     return read

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import shapely
 
 from graven.errors import DataError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from graven.types import Affine6, ScaleSource
 
-__all__ = ["GpkgPanel", "features_of", "opened_gpkg", "read_gpkg_panel"]
+__all__ = ["GpkgPanel", "features_of", "opened_gpkg", "read_gpkg_classes", "read_gpkg_panel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,35 @@ def read_gpkg_panel(path: str | os.PathLike[str]) -> GpkgPanel:
     """
     with opened_gpkg(path) as (_, panel):
         return panel
+
+
+def read_gpkg_classes(path: str | os.PathLike[str]) -> dict[int, str]:
+    """Read which classes the features of a GeoPackage of graven have.
+
+    Parameters
+    ----------
+    path : path
+        A GeoPackage of graven.
+
+    Returns
+    -------
+    dict of int to str
+        Name by number, in rising order; features without either say nothing.
+
+    Raises
+    ------
+    DataError
+        If the file is no GeoPackage, or one that graven did not write.
+    """
+    path = Path(path)
+    with opened_gpkg(path) as (names, _):
+        layers = [features_of(path, name) for name in ("regions", "strokes") if name in names]
+    found = {}
+    for row in (feature.row for features in layers for feature in features):
+        number, name = row.get("class_id"), row.get("class")
+        if number is not None and np.isfinite(number) and isinstance(name, str) and name:
+            found[int(number)] = name
+    return dict(sorted(found.items()))
 
 
 @contextlib.contextmanager

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graven.errors import DataError, MismatchError
+from graven.io.classmasks import number_classes
 from graven.io.fs import write_text_atomic
 from graven.io.rasterize import rasterize_geometries
+from graven.io.records import object_numbers
 from graven.io.strictjson import read_json
 from graven.types.dataset import LabelledImage
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from graven.types import ClassTable, Trace
+    from graven.types.dataset import ReadTarget
 
 __all__ = ["labelme_labels", "list_labelme", "read_labelme", "write_labelme"]
 
@@ -121,9 +124,10 @@ def write_labelme(
     What LabelMe has no field for stands under the one key ``x_graven``, which it keeps.
     """
     shapes = []
-    for trace in traces:
+    groups = object_numbers(traces)
+    for trace, number in zip(traces, groups, strict=True):
         label = classes[trace.class_id].name
-        group = trace.number if len(trace.polygons) + len(trace.lines) > 1 else None
+        group = number if len(trace.polygons) + len(trace.lines) > 1 else None
         for part in trace.polygons:
             if len(part) == 1:
                 shapes.append(_shape(label, part[0][:-1].tolist(), "polygon", group, trace.uid))
@@ -143,7 +147,9 @@ def write_labelme(
     write_text_atomic(target, json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
-def list_labelme(folder: Path, *, labels: frozenset[str] | None = None) -> list[LabelledImage]:
+def list_labelme(
+    folder: Path, *, labels: frozenset[str] | None = None, classes: Sequence[frozenset[str]] | None = None
+) -> list[LabelledImage]:
     """List the labelled images of a LabelMe folder.
 
     Parameters
@@ -152,6 +158,9 @@ def list_labelme(folder: Path, *, labels: frozenset[str] | None = None) -> list[
         JSON files with the image of the same stem, or the one named in ``imagePath``, beside them.
     labels : frozenset of str, optional
         Only shapes with these labels are foreground; default is all.
+    classes : sequence of frozenset of str, optional
+        The labels of class 1, of class 2, …: the truth is then the number of a class, the later one where shapes
+        overlap.
 
     Returns
     -------
@@ -168,7 +177,7 @@ def list_labelme(folder: Path, *, labels: frozenset[str] | None = None) -> list[
             name=path.stem,
             group=path.stem,
             image_path=_image_beside(path),
-            read_target=_reader(path, labels),
+            read_target=_reader(path, labels) if classes is None else _class_reader(path, classes),
             label_paths=(path,),
         )
         for path in sorted(folder.glob("*.json"))
@@ -211,6 +220,13 @@ def _shapes(document: Any, name: str) -> list[Any]:
 def _reader(path: Path, labels: frozenset[str] | None) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
     def read(size: tuple[int, int]) -> NDArray[np.bool_]:
         return read_labelme(path, size=size, labels=labels)
+
+    return read
+
+
+def _class_reader(path: Path, classes: Sequence[frozenset[str]]) -> ReadTarget:
+    def read(size: tuple[int, int]) -> NDArray[np.uint8]:
+        return number_classes(read_labelme(path, size=size, labels=labels) for labels in classes)
 
     return read
 

@@ -6,6 +6,7 @@ import glob
 from typing import TYPE_CHECKING
 
 from graven.errors import DataError
+from graven.io.classmasks import read_class_mask
 from graven.io.masks import read_mask
 from graven.types.dataset import LabelledImage, unique_name
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from graven.types import ClassTable
+    from graven.types.dataset import ReadMask, ReadTarget
 
 __all__ = ["list_mask_folders", "list_pitoti", "pitoti_files", "read_binary_mask"]
 
@@ -50,7 +54,7 @@ def read_binary_mask(path: Path, *, size: tuple[int, int] | None = None) -> NDAr
     return read_mask(path, size=size)[0]
 
 
-def list_mask_folders(folder: Path) -> list[LabelledImage]:
+def list_mask_folders(folder: Path, *, classes: ClassTable | None = None) -> list[LabelledImage]:
     """List image and mask pairs with equal stems.
 
     Parameters
@@ -58,6 +62,9 @@ def list_mask_folders(folder: Path) -> list[LabelledImage]:
     folder : Path
         Holds a folder of images (``images``, ``image`` or ``img``) and one of masks (``masks``, ``mask``, ``label``,
         ``labels`` or ``gt``).
+    classes : ClassTable, optional
+        The masks hold the numbers of these classes, as `graven.io.classmasks.read_class_mask` reads them; default is
+        masks of one class.
 
     Returns
     -------
@@ -83,8 +90,8 @@ def list_mask_folders(folder: Path) -> list[LabelledImage]:
             name=stem,
             group=stem,
             image_path=images[stem],
-            read_target=_reader(masks[stem]),
-            read_valid=_valid_reader(masks[stem]),
+            read_target=_reader(masks[stem]) if classes is None else _class_reader(masks[stem], classes),
+            read_valid=_valid_reader(masks[stem]) if classes is None else _class_valid_reader(masks[stem], classes),
             label_paths=(masks[stem],),
         )
         for stem in sorted(images)
@@ -184,6 +191,20 @@ def _reader(path: Path) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
 def _valid_reader(path: Path) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
     def read(size: tuple[int, int]) -> NDArray[np.bool_]:
         return read_mask(path, size=size)[1]
+
+    return read
+
+
+def _class_reader(path: Path, classes: ClassTable) -> ReadTarget:
+    def read(size: tuple[int, int]) -> NDArray[np.uint8]:
+        return read_class_mask(path, classes=classes, size=size)[0]
+
+    return read
+
+
+def _class_valid_reader(path: Path, classes: ClassTable) -> ReadMask:
+    def read(size: tuple[int, int]) -> NDArray[np.bool_]:
+        return read_class_mask(path, classes=classes, size=size)[1]
 
     return read
 

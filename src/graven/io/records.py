@@ -11,11 +11,19 @@ from graven.errors import DataError
 from graven.types import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from graven.types import Trace
 
-__all__ = ["columns_of", "known", "measures_from_json", "measures_to_json", "reading_key", "stroke_measure"]
+__all__ = [
+    "columns_of",
+    "known",
+    "measures_from_json",
+    "measures_to_json",
+    "object_numbers",
+    "reading_key",
+    "stroke_measure",
+]
 
 _STROKE = re.compile(r"stroke_\d+_\w+")
 
@@ -23,6 +31,12 @@ _STROKE = re.compile(r"stroke_\d+_\w+")
 def reading_key(trace: Trace) -> tuple[int, int, str]:
     """Order in every file: by class, then by number."""
     return trace.class_id, trace.number, trace.uid
+
+
+def object_numbers(traces: Sequence[Trace]) -> list[int]:
+    """Give objects numbers that are unique in a file: their own, or anew where classes count each for itself."""
+    numbers = [trace.number for trace in traces]
+    return numbers if len(set(numbers)) == len(numbers) else list(range(1, len(numbers) + 1))
 
 
 def columns_of(measures: Mapping[str, Measure]) -> dict[str, float]:

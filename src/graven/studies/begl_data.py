@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from graven.errors import DataError
 from graven.prepare.chain import PrepareChain
 from graven.studies.begl_protocol import PREPARE
-from graven.studies.labelled import digest_of, prepared_sides, split_pairs
+from graven.studies.labelled import digest_of, prepared_classes, prepared_sides, split_pairs
 from graven.studies.sources import chain_of, labelled_source, procedural_source
 from graven.synthetic.testsets import (
     GENERATOR_VERSION,
@@ -168,6 +168,8 @@ def folder_data(folder: Path, source: Path, *, group_by: str | None, monitor: Li
         If the folder holds other panels.
     """
     if (source / "train").is_dir():
+        if prepared_classes(source) is not None:
+            raise DataError(f"{source} holds several classes, the study is of one; prepare it without --classes")
         split, leaky = prepared_sides(source)
         how = "patches split at random, panels on both sides" if leaky else "as prepared, by panel"
         group_by = None

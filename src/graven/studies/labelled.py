@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.prepare.splits import Side
+    from graven.types import ClassTable
     from graven.types.dataset import LabelledImage
 
-__all__ = ["digest_of", "prepared_sides", "split_pairs"]
+__all__ = ["digest_of", "prepared_classes", "prepared_sides", "split_pairs"]
+
+CLASSES = "classes.json"
 
 
 def prepared_sides(folder: Path) -> tuple[dict[Side, list[LabelledImage]], bool]:
@@ -34,7 +37,8 @@ def prepared_sides(folder: Path) -> tuple[dict[Side, list[LabelledImage]], bool]
     ----------
     folder : Path
         Its ``patches.csv``, where there is one, says which panel a patch was cut from; otherwise every image counts as
-        a panel of its own. A folder ``valid`` beside the masks limits where truth is known.
+        a panel of its own. A folder ``valid`` beside the masks limits where truth is known. Where there is a
+        ``classes.json``, truth is the number of a class.
 
     Returns
     -------
@@ -54,6 +58,7 @@ def prepared_sides(folder: Path) -> tuple[dict[Side, list[LabelledImage]], bool]
             f"make them with: graven prepare {folder}"
         )
     groups = _patch_groups(folder / "patches.csv")
+    classes = prepared_classes(folder)
     leaky = _is_leaky(folder / "run.json")
     sides: dict[Side, list[LabelledImage]] = {}
     seen: dict[str, Side] = {}
@@ -61,7 +66,7 @@ def prepared_sides(folder: Path) -> tuple[dict[Side, list[LabelledImage]], bool]
         if not (folder / side / "images").is_dir() or not any((folder / side / "images").iterdir()):
             continue
         items = []
-        for item in _pairs_with_valid(folder / side):
+        for item in _pairs_with_valid(folder / side, classes):
             group = item.name if leaky else groups.get(item.name, item.group)
             if seen.setdefault(group, side) != side:
                 raise DataError(
@@ -70,6 +75,30 @@ def prepared_sides(folder: Path) -> tuple[dict[Side, list[LabelledImage]], bool]
             items.append(replace(item, group=group))
         sides[side] = items
     return sides, leaky
+
+
+def prepared_classes(folder: Path) -> ClassTable | None:
+    """Read which classes the masks of a prepared folder hold.
+
+    Parameters
+    ----------
+    folder : Path
+        As in `prepared_sides`.
+
+    Returns
+    -------
+    ClassTable or None
+        None where masks are of one class.
+
+    Raises
+    ------
+    DataError
+        If ``classes.json`` is not what ``graven prepare`` writes.
+    """
+    from graven.io.classmasks import read_class_table
+
+    path = folder / CLASSES
+    return read_class_table(path) if path.is_file() else None
 
 
 def split_pairs(
@@ -131,13 +160,13 @@ def digest_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _pairs_with_valid(folder: Path) -> list[LabelledImage]:
+def _pairs_with_valid(folder: Path, classes: ClassTable | None = None) -> list[LabelledImage]:
     from graven.io.maskfolders import list_mask_folders, read_binary_mask
 
     def reader(path: Path) -> Callable[[tuple[int, int]], NDArray[np.bool_]]:
         return lambda size: read_binary_mask(path, size=size)
 
-    items = list_mask_folders(folder)
+    items = list_mask_folders(folder, classes=classes)
     valid_folder = folder / "valid"
     if not valid_folder.is_dir():
         return items

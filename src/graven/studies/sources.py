@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from graven.types import Raster
     from graven.types.dataset import LabelledImage
 
-    ReadPanel = Callable[[], tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_] | None]]
+    ReadPanel = Callable[[], tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.bool_] | None]]
     Source = tuple[str, str, ReadPanel]
 
 __all__ = [
@@ -129,7 +129,7 @@ def labelled_source(items: Sequence[LabelledImage], *, chain: PrepareChain) -> I
     Parameters
     ----------
     items : sequence of LabelledImage
-        Images with their truth.
+        Images with their truth: of one class, or class numbers.
     chain : PrepareChain
         Preparation.
 
@@ -142,13 +142,13 @@ def labelled_source(items: Sequence[LabelledImage], *, chain: PrepareChain) -> I
     from graven.io.images import open_raster
 
     def reader(item: LabelledImage) -> ReadPanel:
-        def read() -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_] | None]:
+        def read() -> tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.bool_] | None]:
             raster = open_raster(item.image_path, hash_source=False)
             size = (raster.height, raster.width)
             target, valid = item.read_target(size), raster.read_valid_padded()
             if item.read_valid is not None:
                 valid = valid & item.read_valid(size)
-            return _prepared(chain, raster), target & valid, valid
+            return _prepared(chain, raster), target * valid, valid
 
         return read
 

@@ -5,18 +5,19 @@ Geometry acts on image, truth and valid mask alike; light acts on the image alon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from graven.errors import InputError
+from graven.prepare.variants import invert, sharpen, shift_hsv
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Augment", "flip_and_turn", "relight"]
+__all__ = ["LATER", "Augment", "flip_and_turn", "recolour", "relight"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,22 @@ class Augment:
         Half of the crops are blurred with a Gaussian of up to this width.
     noise : float, >= 0
         Standard deviation of the strongest white noise added.
+    reduction : float, 0 to 7
+        Enlarging aside, crops are cut up to ``1 + reduction`` times their size where that is more than `scale` allows,
+        so that the picture is seen smaller than it may be seen larger.
+    aspect : float, 0 to 1
+        Height or width is cut up to ``1 + aspect`` times shorter than the other, then stretched to a square.
+    translation : float, 0 to 1
+        The crop is moved up to this share of its side in both directions, also beyond the border of the panel, where it
+        is mirrored and invalid.
+    inversion : float, 0 to 1
+        Share of crops that are turned into their negative.
+    sharpening : float, >= 0
+        Half of the crops are sharpened with an unsharp mask of 1 px of up to this amount.
+    hue_deg : float, degrees, 0 to 180
+        The hue is turned by up to this angle to either side; needs three bands, as the next two do.
+    saturation, value : float, 0 to 1
+        Saturation and value are multiplied by up to 1 plus or minus this.
     """
 
     flips: bool = True
@@ -51,15 +68,51 @@ class Augment:
     colour: float = 0.0
     blur_sigma_px: float = 0.0
     noise: float = 0.0
+    reduction: float = 0.0
+    aspect: float = 0.0
+    translation: float = 0.0
+    inversion: float = 0.0
+    sharpening: float = 0.0
+    hue_deg: float = 0.0
+    saturation: float = 0.0
+    value: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, upper in (("scale", 1.0), ("brightness", 255.0), ("contrast", 1.0), ("colour", 1.0)):
+        for name, upper in _UPPER.items():
             value = getattr(self, name)
             if not 0 <= value <= upper:
                 raise InputError(f"augment.{name} must lie between 0 and {upper:g}, got {value}")
-        for name in ("blur_sigma_px", "noise"):
+        for name in ("blur_sigma_px", "noise", "sharpening"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"augment.{name} must not be negative, got {getattr(self, name)}")
+
+    @property
+    def draws_more(self) -> bool:
+        """Whether any change is asked for that has draws of its own, apart from those that were there first."""
+        return any(getattr(self, name) != default for name, default in LATER.items() if name != "reduction")
+
+
+_UPPER = {
+    "scale": 1.0,
+    "brightness": 255.0,
+    "contrast": 1.0,
+    "colour": 1.0,
+    "reduction": 7.0,
+    "aspect": 1.0,
+    "translation": 1.0,
+    "inversion": 1.0,
+    "hue_deg": 180.0,
+    "saturation": 1.0,
+    "value": 1.0,
+}
+_FIRST = ("flips", "turns", "scale", "brightness", "contrast", "colour", "blur_sigma_px", "noise")
+
+LATER: dict[str, float] = {
+    entry.name: float(entry.default)  # type: ignore[arg-type]  # all are numbers
+    for entry in fields(Augment)
+    if entry.name not in _FIRST
+}
+"""Options that came later, with the value that changes nothing; unused, they do not count in the hash of a recipe."""
 
 
 def flip_and_turn(
@@ -130,3 +183,39 @@ def relight(image: NDArray[np.float32], augment: Augment, rng: np.random.Generat
         noise = np.random.default_rng(noise_seed).standard_normal(image.shape, dtype=np.float32)
         image += np.float32(augment.noise * noise_share) * noise
     return np.clip(image, 0, 255, out=image)
+
+
+def recolour(image: NDArray[np.float32], augment: Augment, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Sharpen a crop, shift its hue, saturation and value, and invert it.
+
+    Parameters
+    ----------
+    image : ndarray of shape (C, H, W), float32, 0 to 255
+        The crop.
+    augment : Augment
+        How far.
+    rng : numpy.random.Generator
+        As for `relight`, all draws are made whether or not they are used.
+
+    Returns
+    -------
+    ndarray of the same shape, float32, 0 to 255
+        The changed crop; the one given where nothing is asked for.
+
+    Raises
+    ------
+    InputError
+        If a change of colour is asked for and there are not three bands.
+    """
+    sharpened, amount, inverted = rng.random(3)
+    hue, saturation, value = rng.uniform(-1, 1, 3)
+    if augment.sharpening and sharpened < 0.5:
+        image = sharpen(image, amount=augment.sharpening * amount)
+    if augment.hue_deg or augment.saturation or augment.value:
+        image = shift_hsv(
+            image,
+            hue_deg=augment.hue_deg * hue,
+            saturation=1 + augment.saturation * saturation,
+            value=1 + augment.value * value,
+        )
+    return invert(image) if inverted < augment.inversion else image

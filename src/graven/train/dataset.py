@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from graven.errors import InputError
-from graven.train.augment import Augment, flip_and_turn, relight
+from graven.train.augment import Augment, flip_and_turn, recolour, relight
 from graven.types.raster import mirror_index
 
 if TYPE_CHECKING:
@@ -154,12 +154,19 @@ class CropSource:
         """
         rng = np.random.default_rng((self.seed, epoch, index, 2))
         source = self.panels[panel]
-        factor = float(np.exp(rng.uniform(-1, 1) * np.log1p(self.augment.scale)))
-        size_px = max(2, round(self.crop_px * factor))
+        draw = rng.uniform(-1, 1)
+        reach = self.augment.scale if draw < 0 else max(self.augment.scale, self.augment.reduction)
+        size_px = max(2, round(self.crop_px * float(np.exp(draw * np.log1p(reach)))))
         row, col = self._place(panel, size_px, rng)
         flip, quarter_turns = bool(rng.integers(2)), int(rng.integers(4))
+        more = np.random.default_rng((self.seed, epoch, index, 3)) if self.augment.draws_more else None
+        if more is not None and self.augment.translation:
+            moves = more.uniform(-1, 1, 2) * self.augment.translation * size_px
+            row, col = row + round(moves[0]), col + round(moves[1])
         image, target, valid = cut(source, row, col, size_px)
-        if size_px != self.crop_px:
+        if more is not None and self.augment.aspect:
+            image, target, valid = _narrowed(image, target, valid, self.augment.aspect, more)
+        if image.shape[1:] != (self.crop_px, self.crop_px):
             image, target, valid = _resample(image, target, valid, self.crop_px)
         changed = flip_and_turn(
             (image, target, valid),
@@ -167,6 +174,8 @@ class CropSource:
             quarter_turns=quarter_turns if self.augment.turns else 0,
         )
         pixels = relight(changed[0].astype(np.float32), self.augment, rng)
+        if more is not None:
+            pixels = recolour(pixels, self.augment, more)
         return Sample(pixels, changed[1].astype(np.uint8), changed[2].astype(bool), f"{source.name}[{row},{col}]")
 
     def _place(self, panel: int, size_px: int, rng: np.random.Generator) -> tuple[int, int]:
@@ -213,16 +222,33 @@ def _uniform(length: int, size_px: int, rng: np.random.Generator) -> int:
     return int(draw * (length - size_px + 1))
 
 
+def _narrowed(
+    image: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    valid: NDArray[np.bool_],
+    aspect: float,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+    """Take the middle of a square crop with one side shorter, by a factor up to ``1 + aspect``, log-uniformly."""
+    draw = rng.uniform(-1, 1)
+    size_px = target.shape[0]
+    shorter = max(2, round(size_px / float(np.exp(abs(draw) * np.log1p(aspect)))))
+    start = (size_px - shorter) // 2
+    part = slice(start, start + shorter)
+    window = (part, slice(None)) if draw < 0 else (slice(None), part)
+    return np.ascontiguousarray(image[(slice(None), *window)]), target[window], valid[window]
+
+
 def _resample(
     image: NDArray[np.uint8], target: NDArray[np.uint8], valid: NDArray[np.bool_], size_px: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
-    """Bring a square crop to another size: pixels by area or linearly, masks by the nearest pixel."""
-    shrinks = image.shape[-1] > size_px
+    """Bring a crop to a square of another size: pixels by area or linearly, masks by the nearest pixel."""
+    shrinks = min(image.shape[1:]) > size_px
     size = (size_px, size_px)
     hwc = np.ascontiguousarray(np.moveaxis(image, 0, -1))
     resized = cv2.resize(hwc, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     resized = resized.reshape(size_px, size_px, image.shape[0])
-    small_target = cv2.resize(target, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    small_target = cv2.resize(np.ascontiguousarray(target), size, interpolation=cv2.INTER_NEAREST_EXACT)
     small_valid = cv2.resize(valid.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
     return (
         np.ascontiguousarray(np.moveaxis(resized, -1, 0)).astype(np.uint8),

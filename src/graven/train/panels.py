@@ -28,10 +28,10 @@ from graven.io.fs import atomic_path, write_text_atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Panel", "PanelEntry", "PanelStore", "band_statistics", "read_store", "write_store"]
+__all__ = ["Panel", "PanelEntry", "PanelStore", "band_statistics", "class_shares", "read_store", "write_store"]
 
 STORE_SCHEMA = 1
-ReadPanel = Callable[[], tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_] | None]]
+ReadPanel = Callable[[], tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.bool_] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +211,8 @@ def write_store(
     folder : Path
         Made if needed. Entries of panels already there are kept when `origin` is the same.
     panels : iterable of (name, group, read)
-        ``read()`` gives image (C, H, W) uint8, truth (H, W) bool and valid mask or None; it is called only for panels
-        that are not there yet.
+        ``read()`` gives image (C, H, W) uint8, truth (H, W), bool or class numbers, and valid mask or None; it is
+        called only for panels that are not there yet.
     origin : dict
         JSON-ready: what the panels are made from. A store of another origin is refused.
     on_panel : callable, optional
@@ -319,3 +319,42 @@ def band_statistics(panels: Iterable[Panel]) -> tuple[tuple[float, ...], tuple[f
     if (std < 1e-6).any():
         raise InputError(f"band {int(np.argmin(std)) + 1} has the same value everywhere; standardising needs variation")
     return tuple(float(v) for v in mean), tuple(float(v) for v in std)
+
+
+def class_shares(panels: Iterable[Panel], *, n_classes: int) -> tuple[float, ...]:
+    """Give the share of every class among all valid pixels.
+
+    Parameters
+    ----------
+    panels : iterable of Panel
+        Their truth holds class numbers.
+    n_classes : int
+        The background included.
+
+    Returns
+    -------
+    tuple of float, 0 to 1
+        One per class, the background first; they sum to 1, and all are 0 where nothing is valid.
+
+    Raises
+    ------
+    DataError
+        If a valid pixel holds a number that is no class.
+
+    Examples
+    --------
+    >>> image, target = np.zeros((1, 1, 4), np.uint8), np.array([[0, 0, 2, 0]], np.uint8)
+    >>> class_shares([Panel("a", "a", image, target)], n_classes=3)
+    (0.75, 0.0, 0.25)
+    """
+    counts = np.zeros(256, np.int64)
+    for panel in panels:
+        target = np.asarray(panel.target, np.uint8)
+        known = target.ravel() if panel.valid is None else target[np.asarray(panel.valid, bool)]
+        found = np.bincount(known, minlength=256)
+        if found[n_classes:].any():
+            odd = n_classes + int(np.flatnonzero(found[n_classes:])[0])
+            raise DataError(f"panel {panel.name!r} holds the class {odd}, but there are 0 to {n_classes - 1}")
+        counts += found
+    total = max(1, int(counts.sum()))
+    return tuple(int(count) / total for count in counts[:n_classes])

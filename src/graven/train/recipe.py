@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import yaml
 
 from graven.errors import DataError, InputError
-from graven.train.augment import Augment
+from graven.train.augment import LATER, Augment
 from graven.train.schedule import SCHEDULES
 
 __all__ = [
@@ -363,6 +363,9 @@ def recipe_hash(recipe: Recipe) -> str:
         del content["augment_photometric"]  # runs that began before there was this choice can be resumed
     if not recipe.freeze.epochs:
         del content["freeze"]  # likewise
+    for name, default in LATER.items():
+        if content["augment"][name] == default:
+            del content["augment"][name]
     if recipe.schedule.name in ("constant", "time_decay"):
         for key in ("max_epochs", "max_steps", "max_minutes"):
             del content["run"][key]

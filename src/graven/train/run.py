@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import inspect
+import io
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graven.errors import InputError
+from graven.io.fs import write_text_atomic
 from graven.losses import build_loss
-from graven.nets import build_net
+from graven.nets import NETS, build_net
 from graven.train.dataset import CropSource, validation_tiles
 from graven.train.listen import Event, Say, note_nothing, say_nothing
 from graven.train.loop import FitResult, fit
+from graven.train.panels import class_shares
 from graven.train.task import ClassTask, GateTask, SegmentTask, Standardised, Task
 
 if TYPE_CHECKING:
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from graven.train.panels import Panel
     from graven.train.recipe import Recipe
 
-__all__ = ["build_model", "build_task", "panels_hash", "train"]
+__all__ = ["build_model", "build_task", "n_outputs", "panels_hash", "train"]
 
 
 def build_model(recipe: Recipe, *, mean: Sequence[float], std: Sequence[float]) -> Standardised:
@@ -79,6 +84,31 @@ def build_task(recipe: Recipe) -> Task:
     return GateTask(**recipe.loss.options)
 
 
+def n_outputs(recipe: Recipe) -> int:
+    """Give the number of logits per pixel of the network of a recipe, without building it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its `network` is looked at.
+
+    Returns
+    -------
+    int
+        Of ``task: classes`` the background is one of them; 1 for networks that have no such option.
+
+    Raises
+    ------
+    InputError
+        If there is no such network.
+    """
+    name, options = recipe.network.name, recipe.network.options
+    if name not in NETS:
+        raise InputError(f"unknown network {name!r}; choose one of {', '.join(NETS)}")
+    known = inspect.signature(NETS[name]).parameters.get("n_classes")
+    return int(options.get("n_classes", 1 if known is None else known.default))
+
+
 def panels_hash(panels: Sequence[Panel]) -> str:
     """Hash names, groups and pixels of panels."""
     digest = hashlib.sha256()
@@ -97,6 +127,7 @@ def train(
     *,
     mean: Sequence[float],
     std: Sequence[float],
+    class_names: Sequence[str] = (),
     data_sha256: str | None = None,
     resume: bool = False,
     allow_changed: bool = False,
@@ -118,6 +149,8 @@ def train(
         Folder of the run.
     mean, std : sequence of float, 0 to 255
         Standardisation, from `graven.train.panels.band_statistics` of the training panels.
+    class_names : sequence of str
+        For ``task: classes``, what messages call the classes after the background; numbers by default.
     data_sha256 : str, optional
         Hash of the data; computed from the pixels when left out.
     resume, allow_changed, accelerator, devices, pictures, say, event
@@ -134,6 +167,8 @@ def train(
     ------
     InputError
         If a group is on both sides.
+    DataError
+        If a panel holds the number of a class that the network does not have.
     GravenError
         As in `graven.train.loop.fit`.
     """
@@ -156,6 +191,14 @@ def train(
         max_per_panel=data.validation_tiles_per_panel,
     )
     model = build_model(recipe, mean=mean, std=std)
+    if recipe.task == "classes":
+        n_classes = n_outputs(recipe)
+        names = ("background", *(class_names or map(str, range(1, n_classes))))
+        shares = {
+            side: class_shares(panels, n_classes=n_classes)
+            for side, panels in (("train", train_panels), ("val", val_panels))
+        }
+        _tell_shares(out, names, shares, say=say, event=event)
     known: dict[str, Any] = {"resume": resume, "allow_changed": allow_changed, "say": say, "event": event}
     result = fit(
         recipe,
@@ -171,3 +214,22 @@ def train(
         **known,
     )
     return model, result
+
+
+def _tell_shares(
+    out: Path, names: Sequence[str], shares: dict[str, tuple[float, ...]], *, say: Say, event: Event
+) -> None:
+    """Say how unequal the classes are, and keep it as ``classes.csv`` beside the logs."""
+    listed = [f"{name} {100 * share:.2f} %" for name, share in zip(names, shares["train"], strict=True)]
+    say(f"training pixels: {', '.join(listed)}")
+    absent = [name for name, share in zip(names, shares["train"], strict=True) if not share]
+    if absent:
+        say(f"no training pixel is {' or '.join(absent)}; what is not shown cannot be learnt")
+    event("classes", names=list(names), **{side: list(found) for side, found in shares.items()})
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["number", "class", *(f"{side}_share" for side in shares)])
+    for number, name in enumerate(names):
+        rows.writerow([number, name, *(f"{found[number]:.6f}" for found in shares.values())])
+    out.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(out / "classes.csv", text.getvalue())

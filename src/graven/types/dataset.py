@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LabelledImage", "unique_name"]
+__all__ = ["LabelledImage", "ReadMask", "ReadTarget", "unique_name"]
 
 ReadMask = Callable[[tuple[int, int]], NDArray[np.bool_]]
+ReadTarget = Callable[[tuple[int, int]], NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class LabelledImage:
     image_path : Path
         The image.
     read_target : callable
-        ``read_target((height, width)) -> (H, W) bool``; raises MismatchError when the truth has another size.
+        ``read_target((height, width)) -> (H, W)``, bool for one class, uint8 with class numbers for several, 0 for the
+        background; raises MismatchError when the truth has another size.
     read_valid : callable or None
         Likewise for the valid mask; None where everything is valid.
     label_paths : tuple of Path
@@ -40,7 +42,7 @@ class LabelledImage:
     name: str
     group: str
     image_path: Path
-    read_target: ReadMask
+    read_target: ReadTarget
     read_valid: ReadMask | None = None
     label_paths: tuple[Path, ...] = ()
 

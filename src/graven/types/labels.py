@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from graven.errors import InputError
 
-__all__ = ["CONDITION_CLASSES", "HATCHES", "NODATA", "PETROGLYPH_CLASSES", "ClassDefinition", "ClassTable"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "CONDITION_CLASSES",
+    "HATCHES",
+    "NODATA",
+    "PETROGLYPH_CLASSES",
+    "ClassDefinition",
+    "ClassTable",
+    "class_slug",
+    "named_classes",
+]
 
 NODATA = 255
 """Value of a class raster where nothing is known."""
@@ -92,3 +105,73 @@ CONDITION_CLASSES = ClassTable(
     )
 )
 """The classes of the condition method: cracks of the paint layer, and where the paint is gone."""
+
+_COLORS = ("#009E73", "#E69F00", "#0072B2", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00")
+_TURN = 0.618
+
+
+def class_slug(name: str) -> str:
+    """Write the name of a class as tables and layers do.
+
+    Parameters
+    ----------
+    name : str
+        As a person writes it.
+
+    Returns
+    -------
+    str
+        In lower case, spaces and hyphens as underscores; two classes of one table may not share it.
+
+    Examples
+    --------
+    >>> class_slug("Paint loss")
+    'paint_loss'
+    """
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
+def named_classes(names: Sequence[str]) -> ClassTable:
+    """Give classes numbers in the order of their names, and colours.
+
+    Parameters
+    ----------
+    names : sequence of str
+        At least one, at most 254, all different.
+
+    Returns
+    -------
+    ClassTable
+        Ids 1, 2, … . A class of the condition method keeps colour, hatch, kind and code; others are areas and take the
+        next free colour.
+
+    Raises
+    ------
+    InputError
+        If a name is empty or stands twice, or there are too many.
+
+    Examples
+    --------
+    >>> [(entry.id, entry.name, entry.color) for entry in named_classes(["paint loss", "dust"]).classes]
+    [(1, 'paint loss', '#56B4E9'), (2, 'dust', '#009E73')]
+    """
+    slugs = [class_slug(name) for name in names]
+    if not 1 <= len(slugs) <= NODATA - 1 or not all(slugs) or len(set(slugs)) != len(slugs):
+        raise InputError(f"classes need 1 to {NODATA - 1} names that differ, got {', '.join(names) or 'none'}")
+    known = {class_slug(entry.name): entry for entry in CONDITION_CLASSES.classes}
+    taken = {known[slug].color for slug in slugs if slug in known}
+    free = [color for color in _COLORS if color not in taken]
+    classes = []
+    for number, (name, slug) in enumerate(zip(names, slugs, strict=True), start=1):
+        if slug in known:
+            classes.append(replace(known[slug], id=number, name=name))
+            continue
+        color = free.pop(0) if free else _color(number)
+        classes.append(ClassDefinition(number, name, color, HATCHES[number % len(HATCHES)], "area", name[0].upper()))
+    return ClassTable(tuple(classes))
+
+
+def _color(number: int) -> str:
+    """Give a colour by its number; neighbours differ by the golden section of a turn."""
+    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(number * _TURN % 1, 0.65, 0.85))
+    return f"#{red:02X}{green:02X}{blue:02X}"
