@@ -20,6 +20,7 @@ from graven.errors import GravenError
 
 if TYPE_CHECKING:
     from graven.api.batch import batch as batch
+    from graven.api.compare import compare as compare
     from graven.api.doctor import doctor as doctor
     from graven.api.enhance import enhance as enhance
     from graven.api.evaluate import evaluate as evaluate
@@ -38,6 +39,7 @@ __all__ = [
     "GravenError",
     "__version__",
     "batch",
+    "compare",
     "doctor",
     "enhance",
     "evaluate",
@@ -55,6 +57,7 @@ __all__ = [
 
 _LAZY = {
     "batch": ("graven.api.batch", "batch"),
+    "compare": ("graven.api.compare", "compare"),
     "doctor": ("graven.api.doctor", "doctor"),
     "enhance": ("graven.api.enhance", "enhance"),
     "evaluate": ("graven.api.evaluate", "evaluate"),

@@ -64,3 +64,37 @@ def test_a_model_that_segment_does_not_know_is_refused(
     result = graven("segment", painting, "-m", other, "-o", "out")
     assert (result.code, result.err.count("\n")) == (2, 1), result.err
     assert "relief" in result.err
+
+
+def test_what_has_grown_is_told_with_its_uncertainty(graven: Callable, damage_model: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    paint = cv2.GaussianBlur(rng.normal(0, 1, (480, 480)).astype(np.float32), (0, 0), 2.0)
+    grey = (130 + 18 * paint / paint.std()).clip(95, 165).astype(np.uint8)
+    for name, end in (("before", 250), ("after", 400)):
+        pixels = np.roll(grey, 0 if name == "before" else 6, axis=1).copy()
+        shift = 0 if name == "before" else 6
+        cv2.line(pixels, (60 + shift, 200), (end + shift, 200), 10, 4)
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.stack([pixels] * 3, axis=-1))
+    result = graven("compare", "before.png", "after.png", "-m", damage_model, "--scale", "0.1mm/px", "--json")
+    assert result.code == 0, result.err
+    facts = result.lines()[-1]
+    gained = facts["totals"]["craquelure_gained.length"]
+    assert gained["value"] == pytest.approx(15.0, rel=0.05)
+    assert 0 < gained["sigma"] < 1
+    assert facts["totals"]["craquelure_lost.length"]["value"] == 0
+    assert facts["residual_px"] < 0.3
+    folder = tmp_path / "before-change"
+    assert {path.name for path in folder.iterdir()} >= {"before_mask.tif", "before_report.html", "run.json"}
+    assert set(np.unique(tifffile.imread(folder / "before_mask.tif"))) >= {0, 1}
+    other = graven("compare", "before.png", "after.png", "-m", "petroglyph")
+    assert (other.code, other.err.count("\n")) == (2, 1)
+
+
+def test_photographs_of_two_things_are_refused(
+    graven: Callable, painting: Path, damage_model: Path, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "other.png"), np.full((200, 200, 3), 120, np.uint8))
+    result = graven("compare", painting, "other.png", "-m", damage_model)
+    assert (result.code, result.err.count("\n")) == (2, 1), result.err
+    assert "features in common" in result.err
+    assert not (tmp_path / "beam-change").exists()

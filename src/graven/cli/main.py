@@ -15,6 +15,7 @@ import typer
 from graven._version import __version__
 from graven.cli import (
     batch,
+    compare,
     demo,
     doctor,
     enhance,
@@ -50,6 +51,7 @@ for _verb in (
     segment.segment,
     batch.batch,
     measure.measure,
+    compare.compare,
     evaluate.evaluate,
     export.export,
     prepare.prepare,
