@@ -190,7 +190,10 @@ def test_an_unknown_part_is_refused_with_the_choices(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as left:
         main(["--only", "whole,speed"])
     assert left.value.code == 2
-    assert "'speed' is unknown; choose from whole, memory, kernels, engines, training, batch, help" in capsys.readouterr().err
+    assert (
+        "'speed' is unknown; choose from whole, memory, kernels, engines, training, batch, help"
+        in capsys.readouterr().err
+    )
 
 
 def test_engines_and_training_have_their_goals(tmp_path: Path) -> None:
