@@ -206,7 +206,7 @@ def object_rows(kept: Sequence[Trace], classes: ClassTable) -> list[list[str]]:
         cells = [str(trace.number)]
         if len(classes) > 1:
             entry = classes[trace.class_id]
-            cells = [f"{entry.code}{trace.number}", entry.name]
+            cells = [f"{entry.code}{trace.number}", entry.title]
         cells += [_cell(trace.measures.get(name), unit) for name, unit in columns]
         rows.append([*cells, format_number(trace.confidence, 2), trace.status])
     return rows

@@ -205,7 +205,7 @@ def _legend(entry: ClassDefinition) -> dict[str, Any]:
         else f'<path d="M2 20Q16 2 26 13T46 8" fill="none" stroke="{entry.color}" stroke-width="2.4"/>'
     )
     svg = f'<svg class="swatch" viewBox="0 0 48 26" aria-hidden="true"><defs>{pattern}</defs>{shape}</svg>'
-    return {"name": entry.name, "code": entry.code, "swatch": Markup(svg)}
+    return {"name": entry.title, "code": entry.code, "swatch": Markup(svg)}
 
 
 def _chart(kept: list[Trace], words: Words) -> Markup | None:

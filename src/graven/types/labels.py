@@ -68,6 +68,11 @@ class ClassDefinition:
             raise InputError(f"a hatch must be one of {', '.join(HATCHES)}, got {self.hatch!r} for {self.name!r}")
 
     @property
+    def title(self) -> str:
+        """The name as words, for people: ``paint loss``."""
+        return self.name.replace("_", " ")
+
+    @property
     def rgb(self) -> tuple[int, int, int]:
         """Colour as three bytes."""
         return int(self.color[1:3], 16), int(self.color[3:5], 16), int(self.color[5:7], 16)
