@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from graven.types import PixelSize, Ring
 
-__all__ = ["AreaChange", "LineChange", "changed_areas", "changed_lines"]
+__all__ = ["AreaChange", "LineChange", "changed_areas", "changed_lines", "stretches"]
 
 STEP_PX = 0.5
 MAX_TURN_DEG = 35.0
@@ -143,7 +143,7 @@ def changed_lines(
         if len(points) < 2:
             continue
         alone = ~company.along(points, tangents, tolerance_px)
-        for first, last in _stretches(alone):
+        for first, last in stretches(alone):
             piece = points[max(0, first - 1) : last + 1]  # what runs along the other ends between two points
             length_px, length = _length(piece), _length(piece * side)
             if length_px < min_length_px:
@@ -254,6 +254,29 @@ def changed_areas(
     )
 
 
+def stretches(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Find the stretches of a mask that are True.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (N,), bool
+        The mask.
+
+    Returns
+    -------
+    list of tuple of 2 int
+        First index, and last index (not included).
+
+    Examples
+    --------
+    >>> stretches(np.array([True, True, False, True]))
+    [(0, 2), (3, 4)]
+    """
+    padded = np.concatenate([[False], mask, [False]])
+    edges = np.flatnonzero(padded[1:] != padded[:-1])
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
 class _Company:
     """The lines of the other date, ready to be asked what runs along them."""
 
@@ -300,13 +323,6 @@ def _resampled(line: Ring) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
     chord = at(np.minimum(places + TANGENT_PX, along[-1])) - at(np.maximum(places - TANGENT_PX, 0))
     return at(places), chord / np.maximum(np.hypot(*chord.T), 1e-9)[:, None]
-
-
-def _stretches(alone: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Give first and last index (not included) of the stretches that are True."""
-    padded = np.concatenate([[False], alone, [False]])
-    edges = np.flatnonzero(padded[1:] != padded[:-1])
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _length(points: NDArray[np.float64]) -> float:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from graven.errors import MismatchError
-from graven.measure.change import changed_areas, changed_lines
+from graven.measure.change import changed_areas, changed_lines, stretches
 from graven.measure.components import find_components, read_runs
 from graven.measure.polygons import trace_polygons
 from graven.methods.tracing import TraceRecord
@@ -200,10 +200,10 @@ class _Date:
             inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
             seen, here = np.zeros((2, len(line)), bool)
             seen[inside] = faint[rows[inside], cols[inside]]
-            for first, last in _runs(seen):
+            for first, last in stretches(seen):
                 seen[first:last] &= _length(line[first:last]) >= FAINT_LONG * tolerance_px
             here[inside] = known[rows[inside], cols[inside]] & ~seen[inside]
-            kept += [line[first:last] for first, last in _runs(here) if last - first >= 2]
+            kept += [line[first:last] for first, last in stretches(here) if last - first >= 2]
         return kept
 
 
@@ -214,12 +214,6 @@ def _warped(
         pixels, index, shape[::-1], flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
     )
     return np.asarray(moved, np.uint8)
-
-
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    padded = np.concatenate([[False], mask, [False]])
-    edges = np.flatnonzero(padded[1:] != padded[:-1])
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _length(line: Ring) -> float:

@@ -12,7 +12,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from graven.errors import MismatchError
@@ -25,7 +24,7 @@ from graven.measure.objects import find_objects
 from graven.methods.prediction import BAND_ROWS, on_input_grid, predict
 from graven.methods.tracing import TracePlan, TraceRecord, panel, provenance
 from graven.predict.classes import class_map
-from graven.prepare.bands import bands_view
+from graven.prepare.bands import grey_reader
 from graven.types import NODATA, Measure, Trace, trace_uid
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def trace(
     crack_prob = _whole(lambda window: prob.read(window)[0], raster, np.uint8)
     survey = measure_cracks(
         masks[0],
-        image=_whole(_grey(raster), raster, np.uint8),
+        image=_whole(grey_reader(raster), raster, np.uint8),
         prob=crack_prob,
         other=masks[1],
         valid=valid,
@@ -202,18 +201,6 @@ def _whole(read: Callable[[Window], NDArray[Any]], raster: Raster, dtype: type) 
     for window in bands(raster.height, raster.width, BAND_ROWS):
         out[window.slices()] = read(window)
     return out
-
-
-def _grey(raster: Raster) -> Callable[[Window], NDArray[np.uint8]]:
-    """Read lightness, in which widths are measured."""
-    colour = raster.n_bands >= 3
-    view, _ = bands_view(raster, n_bands=3 if colour else 1)
-
-    def read(window: Window) -> NDArray[np.uint8]:
-        pixels = view.read(window)
-        return np.asarray(cv2.cvtColor(cv2.merge([*pixels]), cv2.COLOR_RGB2GRAY) if colour else pixels[0], np.uint8)
-
-    return read
 
 
 def _crack_traces(survey: CrackSurvey, class_id: int, source: str, prob: NDArray[np.uint8]) -> list[Trace]:

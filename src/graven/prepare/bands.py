@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from graven.errors import DataError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from graven.types import Raster, Window
     from graven.types.raster import ReadPixels
 
-__all__ = ["bands_view", "to_bytes"]
+__all__ = ["bands_view", "grey_reader", "to_bytes"]
 
 
 def to_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -101,3 +104,31 @@ def bands_view(raster: Raster, *, n_bands: int = 3) -> tuple[Raster, str | None]
         overviews={factor: converted(read) for factor, read in raster.overviews.items()},
     )
     return view, "; ".join(notes) or None
+
+
+def grey_reader(raster: Raster) -> Callable[[Window], NDArray[np.uint8]]:
+    """Give a reader of one grey band.
+
+    Parameters
+    ----------
+    raster : Raster
+        As for `bands_view`; of three bands and more the first are red, green and blue.
+
+    Returns
+    -------
+    callable
+        ``read(window) -> (h, w)`` uint8, ``0.299 R + 0.587 G + 0.114 B`` rounded.
+
+    Raises
+    ------
+    DataError
+        As `bands_view`.
+    """
+    colour = raster.n_bands >= 3
+    view, _ = bands_view(raster, n_bands=3 if colour else 1)
+
+    def read(window: Window) -> NDArray[np.uint8]:
+        pixels = view.read(window)
+        return np.asarray(cv2.cvtColor(cv2.merge([*pixels]), cv2.COLOR_RGB2GRAY) if colour else pixels[0], np.uint8)
+
+    return read

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from graven.errors import DataError, InputError
-from graven.prepare.bands import bands_view
+from graven.prepare.bands import grey_reader
 from graven.types import Window
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def register(first: Raster, second: Raster, *, max_residual_px: float = 2.0) -> 
             f"only {100 * overlap:.0f} % of {first.name} is seen in {second.name}, at least {100 * MIN_OVERLAP:.0f} % "
             "are needed; give photographs of the same part"
         )
-    read_first, read_second = _reader(first), _reader(second)
+    read_first, read_second = grey_reader(first), grey_reader(second)
     for _ in range(2):
         places, steps = _displacements(first, read_first, second, read_second, matrix)
         fitted = _checkerboard(places, first)
@@ -181,7 +181,7 @@ def transform_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -
 def _overview(raster: Raster) -> tuple[NDArray[np.uint8], float]:
     """Give a grey picture of bounded size, and how many pixels of the raster make one of it."""
     step = max(1, math.ceil(max(raster.height, raster.width) / OVERVIEW_PX))
-    read, rows = _reader(raster), []
+    read, rows = grey_reader(raster), []
     for row in range(0, raster.height - raster.height % step, step * 64):
         height = min(step * 64, raster.height - raster.height % step - row)
         band = read(Window(row, 0, height, raster.width - raster.width % step))
@@ -189,19 +189,6 @@ def _overview(raster: Raster) -> tuple[NDArray[np.uint8], float]:
         rows.append(cv2.resize(band, size, interpolation=cv2.INTER_AREA))
     even = cv2.createCLAHE(2.0, (8, 8)).apply(np.concatenate(rows))
     return np.asarray(even, np.uint8), float(step)
-
-
-def _reader(raster: Raster) -> Callable[[Window], NDArray[np.uint8]]:
-    colour = raster.n_bands >= 3
-    view, _ = bands_view(raster, n_bands=3 if colour else 1)
-
-    def read(window: Window) -> NDArray[np.uint8]:
-        pixels = view.read(window)
-        if not colour:
-            return np.ascontiguousarray(pixels[0])
-        return np.asarray(cv2.cvtColor(cv2.merge([*pixels]), cv2.COLOR_RGB2GRAY), np.uint8)
-
-    return read
 
 
 def _from_features(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[NDArray[np.float64], int, int]:
