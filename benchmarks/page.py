@@ -284,7 +284,7 @@ def _machine(told: dict[str, Any]) -> str:
     load = f"{told['load']} cores busy with other work when it began"
     return (
         f"{told['date']}, {told['processor']}, {cores}, {told['memory_gib']} GiB, {told['system']}; {load}. "
-        f"At most {told['n']} rounds. {versions}."
+        f"At most {told['n']} rounds.{' ' + told['note'] if told.get('note') else ''} {versions}."
     )
 
 

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.work.mkdir(parents=True, exist_ok=True)
     n = asked.n or (3 if asked.quick else 5)
     sizes = asked.sizes or (whole.SIZES[:1] if asked.quick else whole.SIZES)
-    write_machine(asked.out / "machine.json", _names(asked.only, sizes), n=n)
+    note = {"note": asked.note} if asked.note else {}
+    write_machine(asked.out / "machine.json", _names(asked.only, sizes), n=n, **note)
     if {"whole", "memory"} & set(asked.only):
         _whole(asked, sizes, n)
     if "kernels" in asked.only:
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "--contenders", type=_listed(tuple(CONTENDERS)), default=tuple(CONTENDERS), help="keys; default is all"
     )
     parser.add_argument("--n", type=int, help="rounds of what takes less than a minute; default is 5")
+    parser.add_argument("--note", help="what a reader must know of this run, such as work beside it")
     parser.add_argument("--out", type=Path, default=DOCS, help="folder of tables and plots")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of panels and results, kept for the next run")
     return parser
