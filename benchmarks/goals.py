@@ -185,7 +185,8 @@ GOALS = (
         partial(_at_most, key="graven", base=FLOOR, panel=DENSE_8K, limit=1.08),
         "the network keeps both cores busy, so nothing can be hidden behind it. It takes 13.0 processor seconds; with "
         "one that answers at once, all the rest takes 2.5: reading 0.5, blending 0.3, rounding 0.1, compression and "
-        "threads the others. That is 1.19 ×; the rest is what threads cost each other. Where the network is slower, the ratio is smaller.",
+        "threads the others. That is 1.19 ×; the rest is what threads cost each other. Where the network is slower, "
+        "the ratio is smaller.",
     ),
     Goal(
         "the same, with the preparation of the model",
