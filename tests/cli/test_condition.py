@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +56,6 @@ def test_a_painting_leaves_cracks_and_losses(
 def test_a_model_that_segment_does_not_know_is_refused(
     graven: Callable, painting: Path, damage_model: Path, tmp_path: Path
 ) -> None:
-    import json
-    import shutil
-
     other = shutil.copytree(damage_model, tmp_path / "other")
     spec = json.loads((other / "model.json").read_text(encoding="utf-8"))
     spec["method"] = "relief"
@@ -86,6 +85,14 @@ def test_what_has_grown_is_told_with_its_uncertainty(graven: Callable, damage_mo
     folder = tmp_path / "before-change"
     assert {path.name for path in folder.iterdir()} >= {"before_mask.tif", "before_report.html", "run.json"}
     assert set(np.unique(tifffile.imread(folder / "before_mask.tif"))) >= {0, 1}
+    told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert told["command"] == "compare"
+    assert [entry["name"] for entry in told["inputs"]][:2] == ["before.png", "after.png"]
+    again = graven("compare", "before.png", "before.png", "-m", damage_model, "--scale", "0.1mm/px", "-o", "same")
+    assert again.code == 0, again.err
+    assert json.loads((tmp_path / "same" / "run.json").read_text(encoding="utf-8"))["run_id"] != told["run_id"]
+    exported = graven("export", folder, "--to", "coco", "-o", "exported")
+    assert exported.code == 0, exported.err
     other = graven("compare", "before.png", "after.png", "-m", "petroglyph")
     assert (other.code, other.err.count("\n")) == (2, 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 import hashlib
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,8 +26,8 @@ def labelled(side: int = 64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return image, target * valid, valid
 
 
-def variants(**options: object) -> list[Variant]:
-    return list(expand(*labelled(), **{"n": len(VARIANTS), "seed": 3, "name": "a", **options}))  # type: ignore[arg-type]
+def variants(**options: Any) -> list[Variant]:
+    return list(expand(*labelled(), **{"n": len(VARIANTS), "seed": 3, "name": "a", **options}))
 
 
 def test_the_table_is_frozen() -> None:

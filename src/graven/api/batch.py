@@ -16,6 +16,7 @@ from graven.api.batch_run import INDEX, SUMMARY, BatchRun, with_name
 from graven.api.batch_work import MANIFEST, SETTINGS
 from graven.api.images import stated_pixel_size
 from graven.api.monitor import SILENT, Monitor
+from graven.api.segment import check_method
 from graven.archive.cluster import check_scheduler, default_workers, open_cluster, slurm_job_script
 from graven.archive.items import find_items
 from graven.archive.manifest import Manifest
@@ -185,6 +186,7 @@ def batch(
     check_scheduler(scheduler, n_workers=workers, config=config)
     found = find_items(inputs)
     bundle = read_bundle(model)
+    check_method(bundle)
     options = {
         "model": model if model in list_bundles() else str(bundle.path.resolve()),
         "scale": scale,

@@ -161,6 +161,8 @@ def compare(
             title or f"{rasters[0].name}: change",
             settings,
             None,
+            command="compare",
+            beside=({"name": Path(after).name, "sha256": rasters[1].source_sha256},),
         )
         write_record(output.path, run, PARTS)
         clock.lap("write")
@@ -177,9 +179,8 @@ def compare(
             **choice,
         }
         told = segment_account(run, file_hashes(output.path), asked=asked, clock=clock, only=PARTS)
-        later = {"name": Path(after).name, "sha256": rasters[1].source_sha256}
         facts = asdict(registration) | {"matrix": registration.matrix.tolist()}
-        write_run(output.path, {**told, "command": "compare", "after": later, "registration": facts})
+        write_run(output.path, {**told, "registration": facts})
         shutil.rmtree(output.path / WORK)
     return Compared(target, run.totals, registration.residual_px, found.notes)
 

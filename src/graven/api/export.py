@@ -14,6 +14,7 @@ from graven.io.gpkgpanel import read_gpkg_classes, read_gpkg_panel
 from graven.io.labelme import write_labelme
 from graven.io.strictjson import read_json
 from graven.measure.edited import geometry_measures
+from graven.methods.comparison import CHANGE_CLASSES
 from graven.methods.record import VECTOR_WRITERS, Scene, write_run
 from graven.types import CONDITION_CLASSES, PETROGLYPH_CLASSES, ClassTable
 
@@ -109,7 +110,7 @@ def export(
 def _classes(package: Path) -> ClassTable:
     """Find the method whose classes a GeoPackage has."""
     named = read_gpkg_classes(package)
-    for table in (PETROGLYPH_CLASSES, CONDITION_CLASSES):
+    for table in (PETROGLYPH_CLASSES, CONDITION_CLASSES, CHANGE_CLASSES):
         if named.items() <= {entry.id: entry.name for entry in table.classes}.items():
             return table
     listed = ", ".join(f"{number} {name}" for number, name in named.items())

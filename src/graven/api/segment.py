@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from graven.methods.tracing import Tracer, TraceRecord, TraceSettings
     from graven.types import Measure
 
-__all__ = ["WORK", "Segmented", "load_tracers", "segment"]
+__all__ = ["WORK", "Segmented", "check_method", "load_tracers", "segment"]
 
 WORK = ".work"
 """Folder of an unfinished record that holds what makes it resumable."""
 
-BYTES_PER_PIXEL = 5
+BYTES_PER_PIXEL, BYTES_PER_CLASS = 2, 3
+"""Room that a record takes while it is written, at the most: the classes, and the probability of each."""
+
 TRACE: dict[str, Callable[..., TraceRecord]] = {"petroglyph": petroglyph.trace, "condition": condition.trace}
 """Methods of which a record is made, by name."""
 
@@ -184,6 +186,7 @@ def segment(
         raise UsageError(f"only takes any of {', '.join(PARTS)}, got {', '.join(unknown) or 'nothing'}")
     clock = Clock()
     bundle = read_bundle(model)
+    check_method(bundle)
     raster = open_image(image, scale=scale, length=length, roi=roi)
     measurable_pixel_size(raster)
     settings = tracing.TraceSettings(
@@ -197,8 +200,6 @@ def segment(
         force_scale=force_scale,
         tta=tta,
     )
-    if bundle.spec.method not in TRACE:
-        raise MismatchError(f"-m {model} is for {bundle.spec.method}; segment takes models for {', '.join(TRACE)}")
     planned = tracing.plan(raster, bundle.spec, settings)
     clock.lap("plan")
     target = Path(out) if out is not None else Path(f"{raster.name}-record")
@@ -218,7 +219,9 @@ def segment(
         work.mkdir(exist_ok=True)
         monitor.say(f"engine: {segmenter.engine.reason}")
         if not resume:
-            needed = BYTES_PER_PIXEL * raster.height * raster.width + planned.grid.height * planned.grid.width
+            n_classes = len(bundle.spec.classes)
+            needed = (BYTES_PER_PIXEL + BYTES_PER_CLASS * n_classes) * raster.height * raster.width
+            needed += n_classes * planned.grid.height * planned.grid.width
             require_free_space(work, needed)
         with monitor.progress(f"tracing {raster.name}") as report:
             record = TRACE[bundle.spec.method](planned, segmenter, screen, work, resume=resume, progress=report)
@@ -257,6 +260,20 @@ def segment(
         notes=planned.notes,
         files=tuple(files),
     )
+
+
+def check_method(bundle: Bundle) -> None:
+    """Refuse a model of which no record can be made.
+
+    Raises
+    ------
+    MismatchError
+        With the methods that there are.
+    """
+    if bundle.spec.method not in TRACE:
+        raise MismatchError(
+            f"the model {bundle.spec.name!r} is for {bundle.spec.method}; give one for {' or '.join(TRACE)}"
+        )
 
 
 def load_tracers(bundle: Bundle, settings: TraceSettings, **choice: Any) -> tuple[Tracer, Tracer | None]:

@@ -62,6 +62,10 @@ class Run:
         What the user chose.
     region : str or None
         In words, the polygon to which the work was limited.
+    command : str
+        The verb.
+    beside : tuple of dict
+        Further inputs of the run, each with ``name`` and ``sha256``.
     """
 
     record: TraceRecord
@@ -71,6 +75,8 @@ class Run:
     title: str
     settings: TraceSettings
     region: str | None
+    command: str = "segment"
+    beside: tuple[dict[str, str | None], ...] = ()
 
     @property
     def plan(self) -> TracePlan:
@@ -84,8 +90,8 @@ class Run:
 
     @property
     def run_id(self) -> str:
-        """Hash of input, region, models and settings as resolved: the same run has the same id."""
-        facts = {
+        """Hash of inputs, region, models and settings as resolved: the same run has the same id."""
+        facts: dict[str, Any] = {
             "input": self.raster.source_sha256,
             "valid": self.record.valid_sha256,
             "grid": asdict(self.plan.grid),
@@ -96,6 +102,8 @@ class Run:
             "settings": asdict(self.settings),
             "pixel_size": None if self.raster.pixel_size is None else asdict(self.raster.pixel_size),
         }
+        if self.beside:
+            facts["beside"] = [entry["sha256"] for entry in self.beside]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -221,10 +229,10 @@ def segment_account(
         if model is not None
     ]
     return account(
-        "segment",
+        run.command,
         clock=clock,
         options=asked,
-        inputs=[{"name": run.file_name, "sha256": raster.source_sha256}, *models],
+        inputs=[{"name": run.file_name, "sha256": raster.source_sha256}, *run.beside, *models],
         settings={**asdict(run.settings), "only": list(only), "roi": run.region},
         outputs=files,
         run_id=run.run_id,

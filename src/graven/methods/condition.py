@@ -170,16 +170,14 @@ def _objects(
     prob: Raster, raster: Raster, planned: TracePlan, classes: ClassTable
 ) -> list[tuple[Components, Evidence | None]]:
     """Find the objects of each class that are large enough."""
-
-    def read_classes(window: Window) -> NDArray[np.uint8]:
-        return class_map(prob.read(window), threshold=planned.threshold)
+    labels = _whole(lambda window: class_map(prob.read(window), threshold=planned.threshold), raster, np.uint8)
 
     def reader(band: int) -> Callable[[Window], NDArray[np.uint8]]:
         return lambda window: prob.read(window)[band]
 
     return [
         find_objects(
-            read_classes,
+            lambda window: labels[window.slices()],
             reader(band),
             height=raster.height,
             width=raster.width,

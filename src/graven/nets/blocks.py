@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from graven.errors import InputError, UsageError
 
-__all__ = ["ConvNormAct", "NormName", "ResidualBlock", "check_input", "he_init", "make_norm"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ConvNormAct", "NormName", "ResidualBlock", "check_input", "decoder_blocks", "he_init", "make_norm"]
 
 NormName = Literal["batch", "group"] | None
 
@@ -160,3 +163,29 @@ class ResidualBlock(nn.Module):
         """Return the block's output of shape (N, out_channels, H / stride, W / stride)."""
         out: Tensor = self.act(self.body(x) + self.shortcut(x))
         return out
+
+
+def decoder_blocks(channels: Sequence[int], widths: Sequence[int], *, norm: NormName) -> nn.ModuleList:
+    """Build the steps of a U-Net decoder: two convolutions each, after the features of the same size were joined.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Of the features, from the largest map to the smallest.
+    widths : sequence of int
+        Channels after each step, from the smallest map up; one per map, the last step has no features to join.
+    norm : {"batch", "group"} or None
+        As in `make_norm`.
+
+    Returns
+    -------
+    nn.ModuleList
+        The steps, in the order in which they run.
+    """
+    *shallow, previous = channels
+    blocks: list[nn.Module] = []
+    for skip, width in zip([*reversed(shallow), 0], widths, strict=True):
+        first = ConvNormAct(previous + skip, width, norm=norm)
+        blocks.append(nn.Sequential(first, ConvNormAct(width, width, norm=norm)))
+        previous = width
+    return nn.ModuleList(blocks)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from graven.errors import UsageError
-from graven.nets.blocks import ConvNormAct, NormName, check_input, he_init
+from graven.nets.blocks import NormName, check_input, decoder_blocks, he_init
 from graven.nets.optional import create_timm
 
 if TYPE_CHECKING:
@@ -76,15 +76,8 @@ class TimmUNet(nn.Module):
         self.in_channels = in_channels
         self.multiple = int(levels[n_levels - 1])
         self.steps = [int(step) for step in reversed(steps[:n_levels])]
-        skips = [*reversed(channels[:-1]), 0]
-        previous = channels[-1]
-        blocks: list[nn.Module] = []
-        for skip, width in zip(skips, decoder_widths, strict=True):
-            first = ConvNormAct(previous + skip, width, norm=norm)
-            blocks.append(nn.Sequential(first, ConvNormAct(width, width, norm=norm)))
-            previous = width
-        self.decoder = nn.ModuleList(blocks)
-        self.head = nn.Conv2d(previous, n_classes, 1)
+        self.decoder = decoder_blocks(channels, decoder_widths, norm=norm)
+        self.head = nn.Conv2d(decoder_widths[-1], n_classes, 1)
         he_init(self.decoder)
         he_init(self.head)
 

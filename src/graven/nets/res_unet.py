@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from graven.errors import InputError
-from graven.nets.blocks import ConvNormAct, check_input, he_init
+from graven.nets.blocks import check_input, decoder_blocks, he_init
 from graven.nets.optional import create_timm
 
 __all__ = ["Pool", "ResUNet"]
@@ -79,14 +79,8 @@ class ResUNet(nn.Module):
         self.in_channels = in_channels
         self.multiple = 32
         self.align_corners = align_corners
-        *shallow, previous = self.encoder.feature_info.channels()
-        blocks: list[nn.Module] = []
-        for skip, width in zip([*reversed(shallow), 0], DECODER_WIDTHS, strict=True):
-            first = ConvNormAct(previous + skip, width, norm=None)
-            blocks.append(nn.Sequential(first, ConvNormAct(width, width, norm=None)))
-            previous = width
-        self.decoder = nn.ModuleList(blocks)
-        self.head = nn.Conv2d(previous, n_classes, 1)
+        self.decoder = decoder_blocks(self.encoder.feature_info.channels(), DECODER_WIDTHS, norm=None)
+        self.head = nn.Conv2d(DECODER_WIDTHS[-1], n_classes, 1)
         he_init(self.decoder)
         he_init(self.head)
 

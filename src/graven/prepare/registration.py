@@ -347,5 +347,5 @@ def _corrected(
 ) -> NDArray[np.float64]:
     """Fit the homography anew to where the patches really lie."""
     target = transform_points(matrix, places + steps)
-    found: NDArray[np.float64] | None = cv2.findHomography(places, target, cv2.USAC_MAGSAC, 1.0)[0]  # type: ignore[assignment]
-    return matrix if found is None else found
+    found = np.asarray(cv2.findHomography(places, target, cv2.USAC_MAGSAC, 1.0)[0], np.float64)
+    return found if found.shape == (3, 3) else matrix  # where there is none, OpenCV gives None

@@ -89,7 +89,7 @@ class Augment:
     @property
     def draws_more(self) -> bool:
         """Whether any change is asked for that has draws of its own, apart from those that were there first."""
-        return any(getattr(self, name) != default for name, default in LATER.items() if name != "reduction")
+        return any(getattr(self, name) for name in LATER if name != "reduction")
 
 
 _UPPER = {
@@ -107,12 +107,8 @@ _UPPER = {
 }
 _FIRST = ("flips", "turns", "scale", "brightness", "contrast", "colour", "blur_sigma_px", "noise")
 
-LATER: dict[str, float] = {
-    entry.name: float(entry.default)  # type: ignore[arg-type]  # all are numbers
-    for entry in fields(Augment)
-    if entry.name not in _FIRST
-}
-"""Options that came later, with the value that changes nothing; unused, they do not count in the hash of a recipe."""
+LATER = tuple(entry.name for entry in fields(Augment) if entry.name not in _FIRST)
+"""Options that came later; they change nothing at 0, and then do not count in the hash of a recipe."""
 
 
 def flip_and_turn(

@@ -19,6 +19,7 @@ from torch import nn
 from graven.errors import Interrupted, MismatchError, TrainingCollapsed, UsageError
 from graven.io.fs import write_text_atomic
 from graven.train.checkpoint import load_newest, save_checkpoint, save_tensors, tensor_hash
+from graven.train.frozen import find_part, hold
 from graven.train.journal import Journal, Pace
 from graven.train.listen import Event, Say, note_nothing, say_nothing
 from graven.train.loader import batches
@@ -218,7 +219,7 @@ class _Run:
         self.trained, self.optimiser = self.fabric.setup(trained, optimiser)
         self.ema = None if options.ema_decay is None else Ema(model, decay=options.ema_decay)
         self.sampler = BalancedSampler(train_data.groups, data.items_per_epoch, data.batch_size, recipe.run.seed)
-        self.frozen = _part(model, recipe.freeze.part) if recipe.freeze.epochs else None
+        self.frozen = find_part(model, recipe.freeze.part) if recipe.freeze.epochs else None
         lengths = [recipe.run.max_steps or math.inf]
         if recipe.run.max_epochs is not None:
             lengths.append(recipe.run.max_epochs * self.sampler.steps_per_epoch)
@@ -358,7 +359,7 @@ class _Run:
     def _update(self, batch: Batch, epoch: int, rate: float) -> tuple[float, float]:
         """Do one step and give loss and gradient norm."""
         if self.frozen is not None:
-            _hold(self.frozen, is_held=epoch < self.recipe.freeze.epochs)
+            hold(self.frozen, is_held=epoch < self.recipe.freeze.epochs)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         moved = to_device(batch, self.fabric.device, channels_last=self.recipe.run.channels_last)
@@ -420,19 +421,3 @@ class _Run:
             path = save_checkpoint(self.checkpoints, state, step=self.progress.step)
             self.event("checkpoint", step=self.progress.step, path=str(path))
         self.fabric.barrier()
-
-
-def _part(model: Standardised, name: str) -> nn.Module:
-    """Find the part of a network that is to be frozen."""
-    part = getattr(model.net, name, None)
-    if not isinstance(part, nn.Module):
-        named = ", ".join(name for name, _ in model.net.named_children())
-        raise UsageError(f"freeze.part {name!r} is no part of {type(model.net).__name__}; its parts are {named}")
-    return part
-
-
-def _hold(part: nn.Module, *, is_held: bool) -> None:
-    """Keep weights and statistics of a part as they are, or let them go; validation sets the mode of all anew."""
-    part.train(not is_held)
-    for weight in part.parameters():
-        weight.requires_grad_(not is_held)

@@ -363,8 +363,8 @@ def recipe_hash(recipe: Recipe) -> str:
         del content["augment_photometric"]  # runs that began before there was this choice can be resumed
     if not recipe.freeze.epochs:
         del content["freeze"]  # likewise
-    for name, default in LATER.items():
-        if content["augment"][name] == default:
+    for name in LATER:
+        if not content["augment"][name]:
             del content["augment"][name]
     if recipe.schedule.name in ("constant", "time_decay"):
         for key in ("max_epochs", "max_steps", "max_minutes"):
