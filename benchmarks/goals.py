@@ -221,9 +221,9 @@ GOALS = (
         partial(_at_most, key=GATED, base=UNGATED, panel=SPARSE_8K, limit=0.25),
         "the gate's default loses no tile with pecking of its calibration panels, and lets most rock pass, since "
         "generated rock is full of marks that look like figures at 2 mm per pixel; the segmenter itself marks more "
-        "than a speck in every eighth empty tile. The gate takes a tenth of the time, and tiles around figures another "
-        "sixth, so hardly any empty tile might pass. `--gate-threshold` trades recall for time; the card of the gate "
-        "says how much.",
+        "than a speck in every eighth empty tile. The gate takes a tenth of the time, and the tiles that touch a cell "
+        "with figures are another eighth, so hardly any empty tile might pass. `--gate-threshold` trades recall for "
+        "time; the card of the gate says how much.",
     ),
     Goal("the same: recall of figure pixels over that without", "≥ 0.99", _recall),
     Goal("peak memory above the loaded model at 16,384²", "≤ 0.4 GB", _peak),
