@@ -122,6 +122,7 @@ def batch(
     engine: str = "openvino",
     precision: str = "auto",
     tta: str = "none",
+    mode: str = "tile",
     force_scale: bool = False,
     resume: bool = False,
     overwrite: bool = False,
@@ -151,7 +152,7 @@ def batch(
         Whether an image that cannot be traced is listed, or stops the batch.
     scale, roi, tile_px, overlap_px, threshold, min_object, gate, gate_threshold, rotation
         As in `graven.segment`, the same for every image.
-    only, precision, tta, force_scale
+    only, precision, tta, mode, force_scale
         Likewise.
     engine : {"openvino", "onnxruntime"}
         What runs the networks on every worker; workers do without PyTorch.
@@ -202,6 +203,7 @@ def batch(
         "engine": engine,
         "precision": precision,
         "tta": tta,
+        "mode": mode,
         "force_scale": force_scale,
     }
     _check_settings(bundle, options)

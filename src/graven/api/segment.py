@@ -120,6 +120,7 @@ def segment(
     device: str = "auto",
     n_parallel: int | None = None,
     tta: str = "none",
+    mode: str = "tile",
     force_scale: bool = False,
     resume: bool = False,
     overwrite: bool = False,
@@ -158,6 +159,9 @@ def segment(
         Calls of the network at a time; default is one per core. It changes no byte of the result.
     tta : {"none", "flips", "scales", "all"}
         Test-time augmentation: every tile is predicted so many times (`graven.predict.augmented`) and averaged.
+    mode : {"tile", "stretch", "letterbox"}
+        Tiles at the model's scale; or the whole image as one input of `tile_px`, stretched to a square or with grey
+        borders, which loses thin lines and takes no gate.
     force_scale : bool
         Accept a scale more than four times off the model's.
     resume : bool
@@ -199,6 +203,7 @@ def segment(
         rotation=rotation,
         force_scale=force_scale,
         tta=tta,
+        mode=mode,
     )
     planned = tracing.plan(raster, bundle.spec, settings)
     clock.lap("plan")
@@ -244,7 +249,6 @@ def segment(
             "engine": engine,
             "precision": precision,
             "device": device,
-            "tta": tta,
             "resume": resume,
         }
         write_run(output.path, segment_account(run, files, asked=asked, clock=clock, only=only))
@@ -304,7 +308,7 @@ def load_tracers(bundle: Bundle, settings: TraceSettings, **choice: Any) -> tupl
 
     segmenter = load(bundle, **choice)
     segmenter = tracing.Tracer(segmenter.spec, augmented(segmenter.engine, settings.tta))
-    if not settings.gate or "gate" not in bundle.companions:
+    if not settings.gate or settings.mode != "tile" or "gate" not in bundle.companions:
         return segmenter, None
     gate = load(read_companion(bundle, "gate"), **choice | {"precision": "float32"})
     if settings.gate_threshold is None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graven.cli.console import Console
-from graven.cli.options import Config, GateThreshold, Json, Model, Precision, Quiet, Roi, Scale, names
+from graven.cli.options import Config, GateThreshold, Json, Mode, Model, Precision, Quiet, Roi, Scale, names
 from graven.errors import PartialFailure
 
 __all__ = ["batch"]
@@ -57,6 +57,7 @@ def batch(
         str,
         typer.Option(help="Predict each tile mirrored (flips, 4 times as long), scaled (scales, 3) or both (all, 12)."),
     ] = "none",
+    mode: Mode = "tile",
     force_scale: Annotated[bool, typer.Option(help="Accept a scale more than four times off the model's.")] = False,
     resume: Annotated[bool, typer.Option(help="Continue the batch in the output folder.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier batch in this folder.")] = False,
@@ -95,6 +96,7 @@ def batch(
         engine=engine,
         precision=precision,
         tta=tta,
+        mode=mode,
         force_scale=force_scale,
         resume=resume,
         overwrite=overwrite,

@@ -16,6 +16,7 @@ __all__ = [
     "GateThreshold",
     "Json",
     "Length",
+    "Mode",
     "Model",
     "Out",
     "Overwrite",
@@ -75,6 +76,10 @@ Length = Annotated[
 Engine = Annotated[str, typer.Option("--engine", help="What runs the networks: auto, openvino, onnxruntime or torch.")]
 GateThreshold = Annotated[
     float | None, typer.Option(help="What the gate must reach for a tile to be predicted; higher is faster.")
+]
+Mode = Annotated[
+    str,
+    typer.Option(help="Cut tiles (tile), or shrink the whole image to one (stretch, letterbox): loses thin lines."),
 ]
 Precision = Annotated[
     str, typer.Option("--precision", help="Numbers of the engine: auto, float32, bfloat16 or float16.")

@@ -17,8 +17,8 @@ from graven.methods.prediction import BAND_ROWS, Panel, Tracer
 from graven.predict.engine_base import engine_facts
 from graven.prepare.blocks import shared_blocks
 from graven.prepare.chain import PrepareChain
-from graven.prepare.frame import WorkingFrame, working_frame
-from graven.prepare.rotation import estimate_rotation
+from graven.prepare.frame import WorkingFrame, fitted_frame, working_frame
+from graven.prepare.rotation import RotationEstimate, estimate_rotation
 from graven.types import Provenance, Step, TileGrid
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from graven.predict.stream import PredictSummary
     from graven.types import Measure, ModelSpec, Raster, Trace, Window
 
-__all__ = ["TracePlan", "TraceRecord", "TraceSettings", "Tracer", "panel", "plan", "probe_tile", "provenance"]
+__all__ = ["MODES", "TracePlan", "TraceRecord", "TraceSettings", "Tracer", "panel", "plan", "probe_tile", "provenance"]
+
+MODES = ("tile", "stretch", "letterbox")
+"""How an image becomes network inputs: cut at the model's scale, or whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,9 @@ class TraceSettings:
         Accept a pixel size more than four times off the model's.
     tta : str
         Test-time augmentation of the segmenter, a key of `graven.predict.augmented.AUGMENTATIONS`.
+    mode : str
+        One of `MODES`: tiles at the model's scale, or the whole image as one input, stretched or letterboxed
+        (`graven.prepare.frame.fitted_frame`). A whole image takes no gate.
     """
 
     tile_px: int | None = None
@@ -64,6 +70,7 @@ class TraceSettings:
     rotation: bool = True
     force_scale: bool = False
     tta: str = "none"
+    mode: str = "tile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +188,12 @@ def plan(raster: Raster, spec: ModelSpec, settings: TraceSettings) -> TracePlan:
     estimate = None
     if settings.rotation and chain.rotation is not None:
         estimate = estimate_rotation(raster, **chain.rotation)
-    frame = working_frame(raster, rotation=estimate, pixel_size_mm=spec.pixel_size_mm, force_scale=settings.force_scale)
+    tile_px = spec.tile_px if settings.tile_px is None else settings.tile_px
+    frame = _frame(raster, spec, settings, estimate, tile_px)
     grid = TileGrid(
         frame.raster.height,
         frame.raster.width,
-        tile_px=spec.tile_px if settings.tile_px is None else settings.tile_px,
+        tile_px=tile_px,
         overlap_px=spec.overlap_px if settings.overlap_px is None else settings.overlap_px,
     )
     threshold = spec.threshold if settings.threshold is None else settings.threshold
@@ -203,6 +211,18 @@ def plan(raster: Raster, spec: ModelSpec, settings: TraceSettings) -> TracePlan:
         tta=settings.tta,
         notes=(*chain.notes(raster), *frame.notes),
     )
+
+
+def _frame(
+    raster: Raster, spec: ModelSpec, settings: TraceSettings, rotation: RotationEstimate | None, tile_px: int
+) -> WorkingFrame:
+    """Choose where prediction runs."""
+    if settings.mode == "stretch" or settings.mode == "letterbox":
+        return fitted_frame(raster, tile_px, fit=settings.mode, rotation=rotation)
+    if settings.mode != "tile":
+        raise UsageError(f"--mode takes {', '.join(MODES)}, got {settings.mode!r}")
+    scale: dict[str, Any] = {"pixel_size_mm": spec.pixel_size_mm, "force_scale": settings.force_scale}
+    return working_frame(raster, rotation=rotation, **scale)
 
 
 def probe_tile(tracer: Tracer, tile_px: int) -> None:

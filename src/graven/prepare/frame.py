@@ -1,4 +1,4 @@
-"""The working frame: the panel upright and at the pixel size that the model was trained at.
+"""The working frame: the panel upright and at the pixel size that the model was trained at, or shrunk to one input.
 
 Prediction runs in this frame through a lazy view; `graven.prepare.views.bring_back` returns to the original grid.
 """
@@ -6,18 +6,26 @@ Prediction runs in this frame through a lazy view; `graven.prepare.views.bring_b
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from graven.errors import InputError, ScaleError
 from graven.prepare.rotation import RotationEstimate, correction_affine
 from graven.prepare.views import affine_view
+from graven.types import Window
 from graven.types.affine import IDENTITY, compose
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from graven.types import Affine6, Raster
 
-__all__ = ["WorkingFrame", "working_frame"]
+__all__ = ["WorkingFrame", "fitted_frame", "working_frame"]
+
+BORDER_GREY = 128
+"""Value of the borders of a letterboxed picture, of 255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +96,7 @@ def working_frame(
     The panel is turned in its own pixels and then resampled per axis; for pixels that are not square the turn is that
     of the pixel grid.
     """
-    notes: list[str] = []
-    matrix, height, width = IDENTITY, raster.height, raster.width
-    if rotation is not None and rotation.applied:
-        notes.append(f"rotation: {rotation.reason}")
-        matrix, height, width = correction_affine(height, width, rotation.skew_deg)
+    matrix, height, width, notes = _upright(raster, rotation)
     down, across = _factors(raster, pixel_size_mm, notes, force_scale=force_scale, max_factor=max_factor)
     if abs(down - 1) <= tolerance and abs(across - 1) <= tolerance:
         down = across = 1.0
@@ -102,6 +106,92 @@ def working_frame(
         notes.append(f"resampled to the model's {pixel_size_mm:g} mm pixels ({across:.3g} x {down:.3g} pixels each)")
     view = raster if matrix == IDENTITY else affine_view(raster, matrix, height, width)
     return WorkingFrame(view, matrix, (down, across), rotation, tuple(notes))
+
+
+def fitted_frame(
+    raster: Raster,
+    side_px: int,
+    *,
+    fit: Literal["stretch", "letterbox"],
+    rotation: RotationEstimate | None = None,
+) -> WorkingFrame:
+    """Shrink or enlarge a whole raster to one square network input, whatever its scale.
+
+    Parameters
+    ----------
+    raster : Raster
+        The original.
+    side_px : int, pixels
+        Side of the square.
+    fit : {"stretch", "letterbox"}
+        ``stretch`` fills the square, ``letterbox`` keeps the shape of pixels and puts grey borders (128 of 255) on
+        either side, which are invalid.
+    rotation : RotationEstimate, optional
+        As for `working_frame`.
+
+    Returns
+    -------
+    WorkingFrame
+        View, affine, and a note that says how many pixels become one.
+
+    Raises
+    ------
+    InputError
+        If `side_px` is below 1.
+
+    Notes
+    -----
+    The craquelure paper stretches ("using the resize function"); the public code that its recipe matches letterboxes
+    (shared specification C, section 2). Both lose lines that are thinner than a pixel of the square.
+    """
+    if side_px < 1:
+        raise InputError(f"the side of the network input must be at least 1 px, got {side_px}")
+    matrix, height, width, notes = _upright(raster, rotation)
+    if fit == "stretch":
+        down, across = height / side_px, width / side_px
+        inside = Window(0, 0, side_px, side_px)
+    else:
+        down = across = max(height, width) / side_px
+        rows, cols = (min(side_px, max(1, round(length / down))) for length in (height, width))
+        inside = Window((side_px - rows) // 2, (side_px - cols) // 2, rows, cols)
+        down, across = height / rows, width / cols
+    matrix = compose(matrix, (across, 0.0, -across * inside.col, 0.0, down, -down * inside.row))
+    view = affine_view(raster, matrix, side_px, side_px)
+    notes.append(
+        f"{fit}: the whole image as one input of {side_px} x {side_px} px ({across:.3g} x {down:.3g} pixels each); "
+        "lines thinner than that are lost"
+    )
+    return WorkingFrame(_bordered(view, inside), matrix, (down, across), rotation, tuple(notes))
+
+
+def _upright(raster: Raster, rotation: RotationEstimate | None) -> tuple[Affine6, int, int, list[str]]:
+    """Give the affine and size of the upright panel, and what to note."""
+    if rotation is None or not rotation.applied:
+        return IDENTITY, raster.height, raster.width, []
+    matrix, height, width = correction_affine(raster.height, raster.width, rotation.skew_deg)
+    return matrix, height, width, [f"rotation: {rotation.reason}"]
+
+
+def _bordered(view: Raster, inside: Window) -> Raster:
+    """See a raster with grey, invalid borders around a window."""
+    if inside == view.bounds:
+        return view
+    full = np.iinfo(view.dtype).max if np.issubdtype(view.dtype, np.integer) else 255
+    grey = view.dtype.type(full * BORDER_GREY // 255)
+
+    def within(window: Window) -> NDArray[np.bool_]:
+        rows, cols = window.row + np.arange(window.height), window.col + np.arange(window.width)
+        is_row, is_col = (rows >= inside.row) & (rows < inside.row_end), (cols >= inside.col) & (cols < inside.col_end)
+        both: NDArray[np.bool_] = is_row[:, None] & is_col
+        return both
+
+    def read_pixels(window: Window) -> NDArray[Any]:
+        return np.where(within(window), view.read(window), grey)
+
+    def read_valid(window: Window) -> NDArray[np.bool_]:
+        return within(window) & view.read_valid(window)
+
+    return replace(view, read_pixels=read_pixels, read_valid=read_valid)
 
 
 def _factors(
