@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 import pytest
@@ -41,7 +39,7 @@ def test_a_letterboxed_image_keeps_its_shape_between_grey_borders() -> None:
 
 @pytest.mark.parametrize("fit", ["stretch", "letterbox"])
 @pytest.mark.parametrize("turned", [False, True])
-def test_what_is_found_in_the_square_lies_at_its_place(fit: Literal["stretch", "letterbox"], turned: bool) -> None:
+def test_what_is_found_in_the_square_lies_at_its_place(fit: str, turned: bool) -> None:
     rotation = RotationEstimate(4.0, 9.0, True, "by 4 degrees") if turned else None
     raster = raster_from_array(IMAGE, pixel_size=PixelSize(0.2, 0.2, "user"))
     frame = fitted_frame(raster, SIDE, fit=fit, rotation=rotation)
@@ -72,3 +70,5 @@ def test_a_large_image_of_one_row_still_fits() -> None:
 def test_a_square_without_pixels_is_refused() -> None:
     with pytest.raises(InputError, match="at least 1 px, got 0"):
         fitted_frame(raster_from_array(IMAGE), 0, fit="stretch")
+    with pytest.raises(InputError, match="stretch or letterbox, got 'crop'"):
+        fitted_frame(raster_from_array(IMAGE), SIDE, fit="crop")

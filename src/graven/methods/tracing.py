@@ -217,10 +217,10 @@ def _frame(
     raster: Raster, spec: ModelSpec, settings: TraceSettings, rotation: RotationEstimate | None, tile_px: int
 ) -> WorkingFrame:
     """Choose where prediction runs."""
-    if settings.mode == "stretch" or settings.mode == "letterbox":
-        return fitted_frame(raster, tile_px, fit=settings.mode, rotation=rotation)
-    if settings.mode != "tile":
+    if settings.mode not in MODES:
         raise UsageError(f"--mode takes {', '.join(MODES)}, got {settings.mode!r}")
+    if settings.mode != "tile":
+        return fitted_frame(raster, tile_px, fit=settings.mode, rotation=rotation)
     scale: dict[str, Any] = {"pixel_size_mm": spec.pixel_size_mm, "force_scale": settings.force_scale}
     return working_frame(raster, rotation=rotation, **scale)
 

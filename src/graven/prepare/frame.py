@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -112,7 +112,7 @@ def fitted_frame(
     raster: Raster,
     side_px: int,
     *,
-    fit: Literal["stretch", "letterbox"],
+    fit: str,
     rotation: RotationEstimate | None = None,
 ) -> WorkingFrame:
     """Shrink or enlarge a whole raster to one square network input, whatever its scale.
@@ -137,13 +137,15 @@ def fitted_frame(
     Raises
     ------
     InputError
-        If `side_px` is below 1.
+        If `side_px` is below 1, or `fit` is another word.
 
     Notes
     -----
     The craquelure paper stretches ("using the resize function"); the public code that its recipe matches letterboxes
     (shared specification C, section 2). Both lose lines that are thinner than a pixel of the square.
     """
+    if fit not in ("stretch", "letterbox"):
+        raise InputError(f"fit must be stretch or letterbox, got {fit!r}")
     if side_px < 1:
         raise InputError(f"the side of the network input must be at least 1 px, got {side_px}")
     matrix, height, width, notes = _upright(raster, rotation)
