@@ -26,11 +26,10 @@ import torch
 from graven.errors import GravenError
 from graven.io.bundle import Bundle, read_bundle, write_bundle
 from graven.io.fs import write_text_atomic
-from graven.metrics import MatchCounts, cldice_counts, confusion_matrix, multiclass_scores, tolerance_counts, total
-from graven.predict.classes import class_map
+from graven.metrics import multiclass_scores
 from graven.predict.engines import load_engine
-from graven.predict.stream import MemoryRows, predict_raster
 from graven.studies.baselines import blackhat_otsu
+from graven.studies.class_scores import add_counts, count_classes, predict_labels, scores_of
 from graven.synthetic.painting import UNKNOWN
 from graven.synthetic.testsets import (
     CONDITION_TEST_ORDINARY,
@@ -45,7 +44,7 @@ from graven.train.export import export_onnx
 from graven.train.panels import PanelStore, band_statistics, write_store
 from graven.train.recipe import read_recipe
 from graven.train.run import build_model, train
-from graven.types import CONDITION_CLASSES, ModelSpec, Normalisation, TileGrid, raster_from_array
+from graven.types import CONDITION_CLASSES, ModelSpec, Normalisation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,8 +59,6 @@ SEVERE_EVERY = 4
 TILE_PX, OVERLAP_PX = 512, 128
 CHECK_PX = 128
 MIN_OBJECT_MM2 = 0.2
-TOLERANCE_PX = 2.0
-RIVALS = ("model", "blackhat_otsu")
 GENERATOR = "condition-1"
 TEST_SETS = {
     "ordinary": CONDITION_TEST_ORDINARY,
@@ -195,30 +192,19 @@ def evaluate(out: Path) -> dict[str, Any]:
 
 def evaluate_set(spec: ModelSpec, engine: Engine, specs: Sequence[PaintingSpec]) -> dict[str, Any]:
     """Score one test set: classes pooled over all pixels, cracks also with tolerance, and a baseline beside them."""
-    n_classes = len(spec.classes) + 1
-    matrix = np.zeros((n_classes, n_classes), np.int64)
-    near: dict[str, list[MatchCounts]] = {name: [] for name in RIVALS}
-    lines: dict[str, list[MatchCounts]] = {name: [] for name in RIVALS}
+    counts, baseline = [], []
     for painting in specs:
         panel = painting.make()
         known = panel.classes != UNKNOWN
-        raster = raster_from_array(panel.image)
-        grid = TileGrid(raster.height, raster.width, tile_px=spec.tile_px, overlap_px=spec.overlap_px)
-        sink = MemoryRows()
-        predict_raster(raster, grid, engine, n_classes=n_classes - 1, sink=sink)
-        preds = class_map(sink.probs, threshold=spec.threshold)
-        matrix += confusion_matrix(preds, panel.classes, known, n_classes=n_classes)
-        truth = (panel.classes == 1) & known
-        for name, cracks in zip(RIVALS, (preds == 1, blackhat_otsu(panel.image)), strict=True):
-            near[name].append(tolerance_counts(cracks, truth, known, tolerance_px=TOLERANCE_PX))
-            lines[name].append(cldice_counts(cracks, truth, known))
-    scores = multiclass_scores(matrix)
+        preds = predict_labels(spec, engine, panel.image)
+        cracks = blackhat_otsu(panel.image).astype(np.uint8)
+        counts.append(count_classes(preds, panel.classes, known, classes=spec.classes))
+        baseline.append(count_classes(cracks, panel.classes, known, classes=spec.classes))
+    summed = add_counts(counts)
     return {
         "n_paintings": len(specs),
-        "iou": dict(zip(("background", *(entry.name for entry in spec.classes.classes)), scores.iou, strict=True)),
-        "miou": scores.miou,
-        "accuracy": scores.accuracy,
-        "cracks": {name: {"f1_2px": total(near[name]).f1, "cldice": total(lines[name]).f1} for name in RIVALS},
+        "model": {**scores_of(summed, spec.classes), "accuracy": multiclass_scores(summed.matrix).accuracy},
+        "blackhat_otsu": scores_of(add_counts(baseline), spec.classes),
     }
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graven.api.enhance import enhance as enhance
     from graven.api.evaluate import evaluate as evaluate
     from graven.api.export import export as export
+    from graven.api.finetune import finetune as finetune
     from graven.api.images import info as info
     from graven.api.images import open_image as open
     from graven.api.measure import measure as measure
@@ -44,6 +45,7 @@ __all__ = [
     "enhance",
     "evaluate",
     "export",
+    "finetune",
     "info",
     "measure",
     "models",
@@ -62,6 +64,7 @@ _LAZY = {
     "enhance": ("graven.api.enhance", "enhance"),
     "evaluate": ("graven.api.evaluate", "evaluate"),
     "export": ("graven.api.export", "export"),
+    "finetune": ("graven.api.finetune", "finetune"),
     "info": ("graven.api.images", "info"),
     "measure": ("graven.api.measure", "measure"),
     "models": ("graven.api.models", "models"),

@@ -21,6 +21,7 @@ from graven.cli import (
     enhance,
     evaluate,
     export,
+    finetune,
     info,
     measure,
     models,
@@ -56,6 +57,7 @@ for _verb in (
     export.export,
     prepare.prepare,
     train.train,
+    finetune.finetune,
     reproduce.reproduce,
     synth.synth,
 ):

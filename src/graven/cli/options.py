@@ -25,6 +25,7 @@ __all__ = [
     "Roi",
     "Scale",
     "names",
+    "split_classes",
     "split_names",
 ]
 
@@ -93,6 +94,18 @@ Roi = Annotated[
 def split_names(text: str) -> tuple[str, ...]:
     """Split a comma-separated option."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def split_classes(text: str) -> dict[str, tuple[str, ...]]:
+    """Split ``name=label+label,name`` into names with their labels."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in split_names(text):
+        name, equals, labels = part.partition("=")
+        chosen = tuple(label.strip() for label in labels.split("+") if label.strip())
+        if name.strip() in found or (equals and not chosen):
+            raise UsageError(f"--classes names every class once, as name or name=label+label, got {text!r}")
+        found[name.strip()] = chosen
+    return found
 
 
 def names(text: str | None, choices: tuple[str, ...], option: str) -> tuple[str, ...]:

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from graven.cli.console import Console
-from graven.cli.options import Json, Out, Overwrite, Quiet, split_names
-from graven.errors import UsageError
+from graven.cli.options import Json, Out, Overwrite, Quiet, split_classes, split_names
 
 __all__ = ["prepare"]
 
@@ -63,7 +62,7 @@ def prepare(
         layout=layout,
         out=out,
         labels=None if labels is None else split_names(labels),
-        classes=None if classes is None else _split_classes(classes),
+        classes=None if classes is None else split_classes(classes),
         group_by=group_by,
         patch_px=patch,
         expand=expand,
@@ -76,15 +75,3 @@ def prepare(
         monitor=console,
     )
     console.result(result.summary(), **result.facts())
-
-
-def _split_classes(text: str) -> dict[str, tuple[str, ...]]:
-    """Split ``name=label+label,name`` into names with their labels."""
-    found: dict[str, tuple[str, ...]] = {}
-    for part in split_names(text):
-        name, equals, labels = part.partition("=")
-        chosen = tuple(label.strip() for label in labels.split("+") if label.strip())
-        if name.strip() in found or (equals and not chosen):
-            raise UsageError(f"--classes names every class once, as name or name=label+label, got {text!r}")
-        found[name.strip()] = chosen
-    return found

@@ -9,7 +9,10 @@ import numpy as np
 
 from graven.errors import MissingExtra, UsageError
 from graven.prepare.chain import FRAME_STEPS, PrepareChain
+from graven.prepare.frame import working_frame
+from graven.prepare.views import affine_view
 from graven.types import PrepareStep, raster_from_array
+from graven.types.affine import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from graven.synthetic.testsets import PanelSpec
     from graven.train.recipe import Named
-    from graven.types import Raster
+    from graven.types import ModelSpec, Raster
     from graven.types.dataset import LabelledImage
 
     ReadPanel = Callable[[], tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.bool_] | None]]
@@ -29,6 +32,7 @@ __all__ = [
     "labelled_source",
     "procedural_source",
     "require_training",
+    "scaled_source",
 ]
 
 
@@ -149,6 +153,52 @@ def labelled_source(items: Sequence[LabelledImage], *, chain: PrepareChain) -> I
             if item.read_valid is not None:
                 valid = valid & item.read_valid(size)
             return _prepared(chain, raster), target * valid, valid
+
+        return read
+
+    for item in items:
+        yield item.name, item.group, reader(item)
+
+
+def scaled_source(items: Sequence[LabelledImage], spec: ModelSpec, *, scale: str | None = None) -> Iterator[Source]:
+    """Offer labelled images as the segmenter of a bundle would see them: at its scale, prepared by its chain.
+
+    Parameters
+    ----------
+    items : sequence of LabelledImage
+        Images with their truth.
+    spec : ModelSpec
+        Pixel size and preparation.
+    scale : str, optional
+        Size of a pixel of every image, as ``0.05mm/px``; default is what each file says.
+
+    Yields
+    ------
+    name, group, read
+        For `graven.train.panels.write_store`. Reading raises DataError, MismatchError or ScaleError when a file is not
+        what it must be.
+    """
+    from graven.io.images import open_raster
+    from graven.io.scale import parse_scale
+
+    chain = PrepareChain.from_spec(spec)
+    stated = None if scale is None else parse_scale(scale)
+
+    def reader(item: LabelledImage) -> ReadPanel:
+        def read() -> tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.bool_] | None]:
+            raster = open_raster(item.image_path, pixel_size=stated, hash_source=False)
+            frame = working_frame(raster, pixel_size_mm=spec.pixel_size_mm)
+            size = (raster.height, raster.width)
+            target = item.read_target(size).astype(np.uint8)
+            valid = raster.read_valid_padded()
+            if item.read_valid is not None:
+                valid = valid & item.read_valid(size)
+            if frame.matrix != IDENTITY:
+                shape = (frame.raster.height, frame.raster.width)
+                seen = affine_view(raster_from_array(np.stack([target, valid])), frame.matrix, *shape, order=0)
+                target, known = seen.read()
+                valid = known.astype(bool) & seen.read_valid(seen.bounds)
+            return _prepared(chain, frame.raster), target * valid, valid
 
         return read
 

@@ -40,6 +40,10 @@ __all__ = [
 OPSET = 18
 """ONNX operator set: the lowest in which PyTorch's exporter writes without converting, read by OpenVINO since 2024."""
 MIN_HALVED = 64
+HALF_SUFFIX = "_half"
+"""Ends the name of a weight that is stored in half precision."""
+WHOLE_PREFIX = "model."
+"""Begins the names of weights in the file: what is exported wraps the standardised network."""
 MAX_DIFFERENCE = 1e-3
 
 
@@ -249,8 +253,8 @@ def halve_weights(proto: Any) -> Any:
         if values.dtype != np.float32 or values.size < MIN_HALVED:
             continue
         name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name=f"{name}_half"))
-        casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=onnx.TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name=f"{name}{HALF_SUFFIX}"))
+        casts.append(onnx.helper.make_node("Cast", [f"{name}{HALF_SUFFIX}"], [name], to=onnx.TensorProto.FLOAT))
     nodes = list(graph.node)
     del graph.node[:]
     graph.node.extend([*casts, *nodes])

@@ -107,6 +107,7 @@ def fit(
     accelerator: str = "auto",
     devices: int = 1,
     pictures: bool = True,
+    is_trained: bool = False,
     say: Say = say_nothing,
     event: Event = note_nothing,
 ) -> FitResult:
@@ -139,6 +140,9 @@ def fit(
         Processes, one per device.
     pictures : bool
         Draw ``curves.png`` (at most twice a minute, and at the end) and ``samples.png``, and write TensorBoard events.
+    is_trained : bool
+        Whether `model` can do something already: it is then validated before the first update, so that the best weights
+        are those it came with unless training betters them (``best_step`` 0).
     say : callable
         Told what a person should know, one line each.
     event : callable
@@ -169,7 +173,7 @@ def fit(
         check_foreground(train_data)
     try:
         with SignalFlag() as flag:
-            return run.loop(train_data, val_data, flag)
+            return run.loop(train_data, val_data, flag, looks_first=is_trained and not resume)
     finally:
         if run.journal is not None:
             run.journal.close()
@@ -269,9 +273,13 @@ class _Run:
             if stored[key] != self.facts[key]:
                 self.say(f"{key}: {stored[key]} before, {self.facts[key]} now; the last bits will differ")
 
-    def loop(self, train_data: CropSource, val_data: Sequence[Sample], flag: SignalFlag) -> FitResult:
+    def loop(
+        self, train_data: CropSource, val_data: Sequence[Sample], flag: SignalFlag, *, looks_first: bool
+    ) -> FitResult:
         """Update until an end is reached."""
         recipe, progress = self.recipe, self.progress
+        if looks_first:
+            self._look(val_data)
         began = time.monotonic() - progress.elapsed_s
         saved, pace = time.monotonic(), Pace()
         source = batches(

@@ -129,6 +129,7 @@ def train(
     std: Sequence[float],
     class_names: Sequence[str] = (),
     data_sha256: str | None = None,
+    initial: Standardised | None = None,
     resume: bool = False,
     allow_changed: bool = False,
     accelerator: str = "auto",
@@ -153,6 +154,9 @@ def train(
         For ``task: classes``, what messages call the classes after the background; numbers by default.
     data_sha256 : str, optional
         Hash of the data; computed from the pixels when left out.
+    initial : Standardised, optional
+        A trained network to go on with (`graven.train.transfer`) in place of one with random weights; changed in place.
+        Its own standardisation counts.
     resume, allow_changed, accelerator, devices, pictures, say, event
         As in `graven.train.loop.fit`.
 
@@ -190,7 +194,7 @@ def train(
         stride_px=data.validation_stride_px,
         max_per_panel=data.validation_tiles_per_panel,
     )
-    model = build_model(recipe, mean=mean, std=std)
+    model = build_model(recipe, mean=mean, std=std) if initial is None else initial
     if recipe.task == "classes":
         n_classes = n_outputs(recipe)
         names = ("background", *(class_names or map(str, range(1, n_classes))))
@@ -211,6 +215,7 @@ def train(
         accelerator=accelerator,
         devices=devices,
         pictures=pictures,
+        is_trained=initial is not None,
         **known,
     )
     return model, result
