@@ -11,6 +11,7 @@ from PIL import Image
 
 from graven.api.finetune import Finetuned, finetune
 from graven.api.finetune_page import Comparison, explain
+from graven.cli.console import Console
 from graven.errors import MismatchError, UsageError
 from graven.io.bundle import read_bundle, read_check, verify_bundle, write_bundle
 from graven.types import CONDITION_CLASSES, ModelSpec, Normalisation
@@ -171,6 +172,14 @@ def test_sentences_follow_from_the_numbers(tmp_path: Path) -> None:
     assert "No update made the model better" in told([0.5, 0.4], 0.5, 0.5)
 
 
+def test_photographs_of_cracks_alone_will_do(novice: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photographs, recipe = _photographs(tmp_path / "photographs", loss="shadow"), _recipe(tmp_path, steps=10)
+    options = {"model": str(novice), "recipe": recipe, "out": tmp_path / "out"}
+    result = finetune(photographs, classes={"craquelure": ("craquelure",)}, monitor=Console(), **options)
+    assert "paint_loss: said to be in none of the photographs" in capsys.readouterr().err
+    assert result.counts["train"] == 4
+
+
 def test_photographs_are_brought_to_the_scale_of_the_model(novice: Path, tmp_path: Path) -> None:
     from graven.io.labelme import list_labelme
     from graven.studies.sources import scaled_source
@@ -187,7 +196,7 @@ def test_photographs_are_brought_to_the_scale_of_the_model(novice: Path, tmp_pat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"classes": {"craquelure": ("craquelure",)}}, "--classes craquelure=LABEL,paint_loss=LABEL"),
+        ({"classes": {"crack": ("craquelure",)}}, "--classes craquelure=LABEL,paint_loss=LABEL"),
         ({"labels": ["craquelure"]}, "tells craquelure, paint_loss apart"),
         ({"classes": {"craquelure": (), "paint_loss": ("hole",)}}, "takes labels out of craquelure, paint_loss"),
         ({"max_minutes": 0}, "--max-minutes"),

@@ -12,7 +12,7 @@ from graven.io.maskfolders import list_mask_folders, list_pitoti
 from graven.types.labels import named_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from graven.types import ClassTable
@@ -87,7 +87,7 @@ def choose_labels(folder: Path, layout: str, labels: Sequence[str]) -> list[Labe
 
 
 def choose_classes(
-    folder: Path, layout: str, classes: Mapping[str, Sequence[str]]
+    folder: Path, layout: str, classes: Mapping[str, Sequence[str]], *, absent: Collection[str] = ()
 ) -> tuple[list[LabelledImage], ClassTable, frozenset[str]]:
     """List the images with truth of several classes.
 
@@ -100,6 +100,8 @@ def choose_classes(
     classes : mapping of str to sequence of str
         Names in the order of their numbers, each with the labels that go into it; without labels, of LabelMe and COCO
         the one of the same name.
+    absent : collection of str
+        Names out of `classes` of which nothing is labelled; they keep their numbers.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def choose_classes(
         return list_mask_folders(folder, classes=table), table, frozenset()
     if layout not in LABELS:
         raise UsageError(f"--classes belongs to folders, {' and '.join(LABELS)}, but {folder} is read as {layout}")
-    groups = [frozenset(labels or (name,)) for name, labels in classes.items()]
+    groups = [frozenset(() if name in absent else labels or (name,)) for name, labels in classes.items()]
     named, there = frozenset().union(*groups), LABELS[layout](folder)
     if named - there:
         wrong = ", ".join(sorted(named - there))

@@ -119,7 +119,8 @@ def finetune(
     labels : sequence of str, optional
         For a model of one class: the labels that are foreground; default is every shape.
     classes : mapping of str to sequence of str, optional
-        For a model of several classes: which labels go into each; default is the one of the same name.
+        For a model of several classes: which labels go into each; default is the one of the same name. A class that is
+        left out is in none of the photographs.
     group_by : str, optional
         Regular expression that finds the object or site in the name of a photograph, which then stays on one side.
     scale : str, optional
@@ -165,7 +166,9 @@ def finetune(
     clock = Clock()
     bundle = read_bundle(model)
     plan = _recipe(bundle, recipe, max_minutes)
-    items, sources = _items(Path(photographs), bundle, layout, labels=labels, classes=classes, group_by=group_by)
+    items, sources = _items(
+        Path(photographs), bundle, layout, labels=labels, classes=classes, group_by=group_by, monitor=monitor
+    )
     sides = _split(items, seed)
     target = Path(out) if out is not None else Path(f"{bundle.spec.name}-finetuned")
     with job_folder(target, command="finetune", resume=resume) as output:
@@ -249,6 +252,7 @@ def _items(
     labels: Sequence[str] | None,
     classes: Mapping[str, Sequence[str]] | None,
     group_by: str | None,
+    monitor: Monitor,
 ) -> tuple[list[LabelledImage], list[dict[str, str]]]:
     """List the photographs with truth in the numbers of the model."""
     if not folder.is_dir():
@@ -260,12 +264,19 @@ def _items(
             raise UsageError(f"{bundle.spec.name!r} knows one class, {names[0]}; choose its labels with --labels")
         items = items if labels is None else choose_labels(folder, found, labels)
     else:
-        if labels is not None or (classes is not None and set(classes) != set(names)):
+        if labels is not None or (classes is not None and not set(classes) <= set(names)):
             example = ",".join(f"{name}=LABEL" for name in names)
             raise UsageError(
                 f"{bundle.spec.name!r} tells {', '.join(names)} apart; say which labels are which: --classes {example}"
             )
-        items, _, _ = choose_classes(folder, found, {name: (classes or {}).get(name, ()) for name in names})
+        asked = dict.fromkeys(names, ()) if classes is None else classes
+        absent = [name for name in names if name not in asked]
+        if absent:
+            monitor.say(
+                f"{', '.join(absent)}: said to be in none of the photographs; the model will come to see less of it"
+            )
+        chosen = {name: asked.get(name, ()) for name in names}
+        items, _, _ = choose_classes(folder, found, chosen, absent=absent)
     if group_by is not None:
         items = [replace(item, group=group_of(item.name, group_by)) for item in items]
     check_names(items)
