@@ -7,7 +7,7 @@ it on the frozen test sets beside black-hat and Otsu's threshold. Each part is s
 ::
 
     python scripts/train_condition.py --out runs/condition                 # some hours on two cores with bfloat16
-    python scripts/train_condition.py --out runs/condition --evaluate
+    python scripts/train_condition.py --out runs/condition --evaluate --data ../shared/data
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ import torch
 from graven.errors import GravenError
 from graven.io.bundle import Bundle, read_bundle, write_bundle
 from graven.io.fs import write_text_atomic
+from graven.io.images import open_raster
+from graven.io.maskfolders import read_binary_mask
 from graven.metrics import multiclass_scores
 from graven.predict.engines import load_engine
-from graven.studies.baselines import blackhat_otsu
+from graven.prepare.bands import bands_view
+from graven.studies.baselines import blackhat_otsu, clahe_otsu
 from graven.studies.class_scores import add_counts, count_classes, predict_labels, scores_of
 from graven.synthetic.painting import UNKNOWN
 from graven.synthetic.testsets import (
@@ -51,7 +54,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from graven.types import Engine
+    from graven.studies.class_scores import ClassCounts
+    from graven.types import ClassTable, Engine
 
 RECIPE, BUNDLE, VERSION = "condition-segment", "condition", "1.0"
 N_PAINTINGS = 480
@@ -65,6 +69,17 @@ TEST_SETS = {
     "severe": CONDITION_TEST_SEVERE,
     "unseen styles": CONDITION_TEST_UNSEEN,
 }
+PHOTOGRAPHS = {
+    "craquelure/craquelure_graphs": "craquelure",
+    "cracks/crackforest": "craquelure",
+    "cracks/deepcrack_crops": "craquelure",
+    "cracks/masonry224": "craquelure",
+    "cracks/uav75": "craquelure",
+    "paintloss/fresco_details": "paint_loss",
+}
+"""Sets of photographs below ``--data``, each with ``images`` and ``masks``, and the class that its masks show."""
+
+BASELINES: dict[str, Callable[..., NDArray[np.bool_]]] = {"craquelure": blackhat_otsu, "paint_loss": clahe_otsu}
 
 
 def say(text: str) -> None:
@@ -179,15 +194,48 @@ def write_model(out: Path, stores: dict[str, PanelStore]) -> Bundle:
     return bundle
 
 
-def evaluate(out: Path) -> dict[str, Any]:
-    """Measure the bundle on the frozen test sets, through the tiles, engine and blending that users get."""
+def evaluate(out: Path, data: Path | None) -> dict[str, Any]:
+    """Measure the bundle on the frozen test sets and on photographs, through the tiles and blending that users get."""
     bundle = read_bundle(out / "bundles" / BUNDLE)
     engine = load_engine(bundle.model_path, sha256=bundle.spec.sha256, precision="float32")
     results = {name: evaluate_set(bundle.spec, engine, specs) for name, specs in TEST_SETS.items()}
     for name, found in results.items():
         say(f"{name}: {found}")
+    if data is not None:
+        results["photographs"] = evaluate_photographs(bundle.spec, engine, data)
     write_text_atomic(out / "test.json", json.dumps(results, indent=1) + "\n")
     return results
+
+
+def evaluate_photographs(spec: ModelSpec, engine: Engine, data: Path) -> dict[str, Any]:
+    """Score photographs that nothing was trained on, at their own pixels, for the one class that each set knows."""
+    results = {}
+    for folder, name in PHOTOGRAPHS.items():
+        class_id = [entry.name for entry in spec.classes.classes].index(name) + 1
+        counts, baseline = [], []
+        for path in sorted((data / folder / "images").iterdir()):
+            image = bands_view(open_raster(path, hash_source=False), n_bands=3)[0].read()
+            truth = np.where(read_binary_mask(data / folder / "masks" / f"{path.stem}.png"), class_id, 0).astype(
+                np.uint8
+            )
+            preds = predict_labels(spec, engine, image)
+            counts.append(count_classes(np.where(preds == class_id, preds, 0), truth, None, classes=spec.classes))
+            marked = np.where(BASELINES[name](image), class_id, 0).astype(np.uint8)
+            baseline.append(count_classes(marked, truth, None, classes=spec.classes))
+        results[folder] = {
+            "n_photographs": len(counts),
+            "class": name,
+            "model": one_class(add_counts(counts), spec.classes, name),
+            "baseline": one_class(add_counts(baseline), spec.classes, name),
+        }
+        say(f"{folder}: {results[folder]}")
+    return results
+
+
+def one_class(counts: ClassCounts, classes: ClassTable, name: str) -> dict[str, float]:
+    """Keep the scores of one class."""
+    scores = scores_of(counts, classes)
+    return {key.removesuffix(f"_{name}"): value for key, value in scores.items() if key.endswith(name)}
 
 
 def evaluate_set(spec: ModelSpec, engine: Engine, specs: Sequence[PaintingSpec]) -> dict[str, Any]:
@@ -220,6 +268,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="threads of torch")
     parser.add_argument("--resume", action="store_true", help="continue what was stopped")
     parser.add_argument("--evaluate", action="store_true", help="measure the bundle on the frozen test sets")
+    parser.add_argument("--data", type=Path, help="folder of photographs with truth, to be measured with --evaluate")
     return parser.parse_args(arguments)
 
 
@@ -230,7 +279,7 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(args.threads)
     try:
         if args.evaluate:
-            evaluate(args.out)
+            evaluate(args.out, args.data)
             return 0
         stores = build_cache(args.cache or args.out / "paintings", args.paintings)
         if not args.grow_only:
