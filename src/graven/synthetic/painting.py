@@ -28,12 +28,22 @@ from graven.synthetic.rock_parts import linear_rgb
 from graven.synthetic.studio import draw_studio_photo, uneven_light
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from graven.synthetic.cracknet import Coverage
     from graven.synthetic.surface import Canvas, Surface
 
-__all__ = ["CRAQUELURE", "PAINT_LOSS", "UNKNOWN", "ConditionPanel", "condition_layers", "make_painting"]
+__all__ = [
+    "CRAQUELURE",
+    "PAINT_LOSS",
+    "UNKNOWN",
+    "ConditionPanel",
+    "condition_layers",
+    "make_painting",
+    "photograph_painting",
+]
 
 Float = np.float32
 Generator = np.random.Generator
@@ -126,6 +136,38 @@ def make_painting(
     ((3, 128, 128), (128, 128), [])
     """
     shape = _check(seed, size_px, pixel_size_mm, degradation, painting, pattern)
+    return photograph_painting(seed, shape, pixel_size_mm, degradation, painting, pattern)
+
+
+def photograph_painting(
+    seed: int,
+    shape: tuple[int, int],
+    pixel_size_mm: float,
+    degradation: Degradation = "ordinary",
+    painting: str | None = None,
+    pattern: str | None = None,
+    *,
+    hide: Callable[[CrackNetwork], CrackNetwork] | None = None,
+    visit: int = 0,
+) -> ConditionPanel:
+    """Grow a panel as `make_painting` does, as it was at one date.
+
+    Parameters
+    ----------
+    seed, pixel_size_mm, degradation, painting, pattern
+        As for `make_painting`, and not checked.
+    shape : tuple of two int
+        Height and width.
+    hide : callable, optional
+        Given all cracks, gives those that are there yet. Losses stay what they are with all cracks.
+    visit : int, >= 0
+        Another visit has other light and another camera.
+
+    Returns
+    -------
+    ConditionPanel
+        Truth as at that date.
+    """
     streams = np.random.default_rng([_STREAM, seed, get_args(Degradation).index(degradation)]).spawn(7)
     plan, paint_rng, crack_rng, loss_rng, age_rng, dirt_rng, photo_rng = streams
     severe = degradation == "severe"
@@ -133,14 +175,18 @@ def make_painting(
     canvas = paint_surface(kind, shape=shape, pixel_size_mm=pixel_size_mm, rng=paint_rng)
     _age(canvas, plan, age_rng, kind, severe=severe)
     network, patterns = _crack(canvas, plan, crack_rng, pattern, severe=severe)
-    cover = cover_pixels(network, shape)
+    later = cover_pixels(network, shape)
+    network = network if hide is None else hide(network)
+    cover = later if hide is None else cover_pixels(network, shape)
     _open(canvas, cover, plan, crack_rng)
-    _lose(canvas, cover, plan, loss_rng, kind, severe=severe)
+    _lose(canvas, later, plan, loss_rng, kind, severe=severe)
     _dirty(canvas, plan, dirt_rng, severe=severe)
     covered = canvas.masks.setdefault("retouching", np.zeros(shape, np.bool_))
     classes = _classify(cover, canvas.masks["loss"], covered)
     canvas.mark("craquelure", classes == CRAQUELURE)
     network = clip_network(network, ~(canvas.masks["loss"] | covered))
+    if visit:
+        plan, photo_rng = np.random.default_rng([_STREAM, seed, visit]).spawn(2)
     photo = draw_studio_photo(plan, severe=severe)
     shade = uneven_light(shape, strength=float(plan.uniform(0, 0.8 if severe else 0.5)), rng=photo_rng)
     surface = canvas.freeze()

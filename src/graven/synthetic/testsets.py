@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from graven.synthetic.petroglyph import Degradation, PetroglyphPanel
 
 __all__ = [
+    "CHANGE_GROWN",
+    "CHANGE_GROWTH_MM",
+    "CHANGE_STILL",
     "CONDITION_TEST_ORDINARY",
     "CONDITION_TEST_SEVERE",
     "CONDITION_TEST_UNSEEN",
@@ -148,6 +151,14 @@ CONDITION_TEST_UNSEEN: tuple[PaintingSpec, ...] = tuple(
 CONDITION_VAL: tuple[PaintingSpec, ...] = tuple(
     PaintingSpec(seed, "severe" if seed % 4 == 3 else "ordinary") for seed in range(8_100_000, 8_100_016)
 )
+
+CHANGE_STILL: tuple[int, ...] = tuple(range(9_600_000, 9_600_020))
+"""Paintings of which two photographs differ in light and place alone (`graven.synthetic.visits`)."""
+
+CHANGE_GROWN: tuple[int, ...] = tuple(range(9_600_020, 9_600_040))
+"""Paintings whose cracks grow by about `CHANGE_GROWTH_MM` between the two."""
+
+CHANGE_GROWTH_MM = 60.0
 
 
 def train_seeds(n: int) -> range:
