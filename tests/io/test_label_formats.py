@@ -13,7 +13,7 @@ from graven.errors import DataError, MismatchError
 from graven.io.coco import list_coco, write_coco
 from graven.io.labelme import list_labelme, read_labelme, write_labelme
 from graven.io.maskfolders import list_mask_folders, list_pitoti, read_binary_mask
-from graven.types import PETROGLYPH_CLASSES, Trace
+from graven.types import CONDITION_CLASSES, PETROGLYPH_CLASSES, Measure, PixelSize, Trace
 
 SIZE = (20, 30)
 
@@ -229,3 +229,22 @@ def test_unknown_pixels_of_a_class_raster_are_not_judged(tmp_path: Path) -> None
     assert item.read_valid is not None
     np.testing.assert_array_equal(item.read_valid(SIZE), classes != 255)
     np.testing.assert_array_equal(item.read_target(SIZE), _expected())
+
+
+def test_labelme_lines_keep_their_width_when_they_are_corrected(tmp_path: Path) -> None:
+    line = Trace("c" * 32, 1, 1, (), (np.array([[3.0, 10.0], [27.0, 10.0]]),), 0.9, {"width_mean": Measure(0.4, "mm")})
+    path = tmp_path / "panel.json"
+    frame = {"classes": CONDITION_CLASSES, "image_path": "panel.png", "height": 20, "width": 30}
+    write_labelme(path, [line], **frame, pixel_size=PixelSize(0.1, 0.1, "user"))
+    assert read_labelme(path, size=SIZE).sum(axis=0)[10:20].tolist() == [4] * 10
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["shapes"][0]["points"] = [[3.0, 5.0], [27.0, 5.0]]
+    document["shapes"].append({"label": "craquelure", "points": [[3, 15.5], [27, 15.5]], "shape_type": "linestrip"})
+    path.write_text(json.dumps(document), encoding="utf-8")
+    moved = read_labelme(path, size=SIZE)
+    assert np.flatnonzero(moved[:, 15]).tolist() == [3, 4, 5, 6, 15]
+    write_labelme(path, [line], **frame)
+    assert read_labelme(path, size=SIZE).sum(axis=0)[15] == 1, "millimetres without a scale say nothing"
+    document["x_graven"] = {"traces": {"c" * 32: {"width_px": "wide"}}}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert read_labelme(path, size=SIZE)[:, 15].sum() == 2

@@ -10,6 +10,7 @@ import base64
 import binascii
 import io
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from graven.types import ClassTable, Trace
+    from graven.types import ClassTable, PixelSize, Trace
     from graven.types.dataset import ReadTarget
 
 __all__ = ["labelme_labels", "list_labelme", "read_labelme", "write_labelme"]
 
 VERSION = "7.0.0"
 MAX_POINTS = 1_000_000
+MAX_WIDTH_PX = 500.0
 AREAS = {"polygon", "rectangle", "circle", "oriented_rectangle"}
 LINES = {"line", "linestrip", "point"}
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
@@ -56,7 +58,8 @@ def read_labelme(path: Path, *, size: tuple[int, int], labels: frozenset[str] | 
     Returns
     -------
     ndarray of shape (H, W), bool
-        True inside any shape. Lines and points mark the pixels that they touch.
+        True inside any shape. Lines and points mark the pixels that they touch; lines that graven wrote are as wide as
+        it had measured them.
 
     Raises
     ------
@@ -73,6 +76,7 @@ def read_labelme(path: Path, *, size: tuple[int, int], labels: frozenset[str] | 
         raise MismatchError(
             f"{path.name} is for an image of {stated[0]} x {stated[1]} px, but it has {height} x {width}"
         )
+    widths = _widths_px(document)
     areas: list[BaseGeometry] = []
     lines: list[BaseGeometry] = []
     mask = np.zeros((height, width), bool)
@@ -93,7 +97,11 @@ def read_labelme(path: Path, *, size: tuple[int, int], labels: frozenset[str] | 
         elif kind in AREAS:
             areas.append(_area(kind, points, where))
         elif kind in LINES:
-            lines.append(_line(points))
+            width_px = widths.get(str(shape.get("description")), 0.0)
+            if width_px > 1 and len(points) > 1:
+                areas.append(_line(points).buffer(width_px / 2))
+            else:
+                lines.append(_line(points))
         else:
             raise DataError(
                 f"{where} is of unknown kind {kind!r}; known: {', '.join(sorted(AREAS | LINES | {'mask'}))}"
@@ -102,7 +110,14 @@ def read_labelme(path: Path, *, size: tuple[int, int], labels: frozenset[str] | 
 
 
 def write_labelme(
-    target: Path, traces: Sequence[Trace], *, classes: ClassTable, image_path: str, height: int, width: int
+    target: Path,
+    traces: Sequence[Trace],
+    *,
+    classes: ClassTable,
+    image_path: str,
+    height: int,
+    width: int,
+    pixel_size: PixelSize | None = None,
 ) -> None:
     """Write traces as a LabelMe file.
 
@@ -118,10 +133,13 @@ def write_labelme(
         Relative path of the image with forward slashes.
     height, width : int
         Size of the image; LabelMe refuses the file when it differs.
+    pixel_size : PixelSize, optional
+        With it, the width of a line that was measured in millimetres is kept in pixels.
 
     Notes
     -----
-    What LabelMe has no field for stands under the one key ``x_graven``, which it keeps.
+    What LabelMe has no field for stands under the one key ``x_graven``, which it keeps: number, status and width of
+    each trace. A line that is corrected in LabelMe keeps its width.
     """
     shapes = []
     groups = object_numbers(traces)
@@ -142,7 +160,7 @@ def write_labelme(
         "imageData": None,
         "imageHeight": height,
         "imageWidth": width,
-        "x_graven": {"traces": {trace.uid: {"number": trace.number, "status": trace.status} for trace in traces}},
+        "x_graven": {"traces": {trace.uid: _kept(trace, pixel_size) for trace in traces}},
     }
     write_text_atomic(target, json.dumps(document, indent=2, allow_nan=False) + "\n")
 
@@ -268,6 +286,28 @@ def _area(kind: str, points: NDArray[np.float64], where: str) -> BaseGeometry:
         radius = float(np.linalg.norm(points[1] - points[0]))
         return shapely.Point(points[0]).buffer(radius, quad_segs=32)
     return shapely.make_valid(shapely.Polygon(points))
+
+
+def _kept(trace: Trace, pixel_size: PixelSize | None) -> dict[str, Any]:
+    """Give what LabelMe has no field for."""
+    kept: dict[str, Any] = {"number": trace.number, "status": trace.status}
+    width = trace.measures.get("width_mean")
+    if trace.lines and width is not None and math.isfinite(width.value):
+        if width.unit == "px":
+            kept["width_px"] = round(width.value, 3)
+        elif width.unit == "mm" and pixel_size is not None:
+            kept["width_px"] = round(width.value / pixel_size.mean_mm, 3)
+    return kept
+
+
+def _widths_px(document: Any) -> dict[str, float]:
+    """Find the widths that `write_labelme` kept, by uid; none in files of other programs."""
+    ours = document.get("x_graven")
+    traces = ours.get("traces") if isinstance(ours, dict) else None
+    if not isinstance(traces, dict):
+        return {}
+    widths = {uid: kept.get("width_px") for uid, kept in traces.items() if isinstance(kept, dict)}
+    return {uid: float(w) for uid, w in widths.items() if isinstance(w, int | float) and 0 < w <= MAX_WIDTH_PX}
 
 
 def _line(points: NDArray[np.float64]) -> BaseGeometry:
