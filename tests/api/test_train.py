@@ -110,7 +110,7 @@ def test_result_says_the_best_validation_and_where_it_lies(trained: tuple[Traine
     text = result.summary()
     assert f"best validation miou {result.best_score:.4f} after update {best}" in text
     assert str(result.best_path) in text
-    assert "write_bundle" in text
+    assert f"-m {result.bundle}" in text
     assert json.loads(json.dumps(result.facts()))["best_path"] == str(result.best_path)
     assert [kind for kind, _ in ear.events].count("validation") == 2
 
@@ -306,3 +306,45 @@ def test_without_pytorch_the_extra_is_named(tmp_path: Path) -> None:
     assert "'torch' is not installed; run: pip install 'graven[train]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def seasoned(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trained]:
+    """The bundle of a training that was long enough to learn something."""
+    folder = tmp_path_factory.mktemp("seasoned")
+    result = train(write_recipe(folder, steps=40), data=patches, out=folder / "run")
+    return result.path / "bundle", result
+
+
+def test_training_leaves_a_bundle_of_its_best_weights(seasoned: tuple[Path, Trained], patches: Path) -> None:
+    from graven.io.bundle import read_bundle, read_check, verify_bundle
+
+    path, result = seasoned
+    bundle = read_bundle(path)
+    spec = bundle.spec
+    assert (spec.name, spec.method, spec.role, spec.network) == ("discs", "petroglyph", "segment", "unet")
+    assert spec.network_options == {"widths": [4, 8]}
+    assert [step.name for step in spec.prepare] == ["reversal"]
+    assert read_check(bundle) is not None
+    assert verify_bundle(bundle)
+    assert f"{result.best_score:.4f}" in bundle.card
+    told = json.loads((result.path / "run.json").read_text(encoding="utf-8"))
+    assert tuple(told["standardisation"]["mean"]) == spec.normalisation.mean
+
+
+def test_training_can_begin_with_the_weights_of_a_bundle(
+    seasoned: tuple[Path, Trained], patches: Path, tmp_path: Path
+) -> None:
+    start, before = seasoned
+    result = train(write_recipe(tmp_path), data=patches, out=tmp_path / "run", start=start)
+    with (result.path / "validation.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))
+    assert (int(first["step"]), float(first["miou"])) == (0, pytest.approx(before.best_score, abs=0.02))
+    assert result.best_score >= float(first["miou"])
+    told = json.loads((result.path / "run.json").read_text(encoding="utf-8"))
+    assert {"discs", "start"} <= {told["inputs"][-1]["name"], told["inputs"][-1]["role"]}
+    other = tmp_path / "other.yaml"
+    other.write_text(write_recipe(tmp_path).read_text().replace("[4, 8]", "[4, 16]"))
+    with pytest.raises(MismatchError, match=r"--from discs is a unet with .*\[4, 8\].* but the recipe"):
+        train(other, data=patches, out=tmp_path / "none", start=start)
+    assert not (tmp_path / "none").exists()

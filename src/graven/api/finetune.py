@@ -16,6 +16,7 @@ import numpy as np
 
 from graven._version import __version__
 from graven.api.account import Clock, account, output_hashes
+from graven.api.bundling import best_network, check_pixels
 from graven.api.datasets import check_names, choose_classes, choose_labels, list_dataset, source_files
 from graven.api.finetune_page import compare_models, defined, explain, write_page
 from graven.api.jobs import job_folder
@@ -27,7 +28,6 @@ from graven.predict.engines import load_engine
 from graven.prepare.splits import SIDES, group_of, split_groups
 from graven.studies.class_scores import predict_labels
 from graven.studies.sources import require_training, scaled_source
-from graven.types import Window, raster_from_array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["Finetuned", "finetune"]
 
 MIN_GROUPS = 5
-CHECK_PX = 128
 SHARES = {"val_share": 0.2, "test_share": 0.2}
 
 
@@ -350,24 +349,14 @@ def _train(
 
 def _candidate(folder: Path, bundle: Bundle, stores: Mapping[str, PanelStore], name: str) -> Bundle:
     """Export the best weights as a bundle beside the training, for the comparison."""
-    from graven.train.checkpoint import load_tensors
     from graven.train.export import export_onnx
     from graven.train.transfer import trained_network
 
-    net = trained_network(bundle.spec, bundle.model_path)
-    tensors, _ = load_tensors(folder / "best.safetensors")
-    net.load_state_dict(tensors)
-    export = export_onnx(net.eval(), folder / "candidate.onnx", check_input=_check_input(stores["val"].open()[0]))
+    net = best_network(trained_network(bundle.spec, bundle.model_path), folder)
+    export = export_onnx(net, folder / "candidate.onnx", check_input=check_pixels(stores["val"].open()[0]))
     spec = replace(bundle.spec, name=_slug(name), version=f"{bundle.spec.version}+finetuned", sha256="")
     check = (export.check_input, export.check_output)
     return write_bundle(folder / "candidate", spec, export.path, "To be judged.\n", check=check)
-
-
-def _check_input(panel: Panel) -> NDArray[np.uint8]:
-    """Cut the pixels on which the bundle tests itself, mirrored where the photograph is smaller."""
-    raster = raster_from_array(np.asarray(panel.image))
-    row, col = (max(0, (length - CHECK_PX) // 2) for length in (raster.height, raster.width))
-    return raster.read(Window(row, col, CHECK_PX, CHECK_PX))[None]
 
 
 def _labels(bundle: Bundle, panels: Sequence[Panel]) -> list[NDArray[np.uint8]]:

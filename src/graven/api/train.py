@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graven.api.account import Clock, account, output_hashes
+from graven.api.bundling import trained_bundle
 from graven.api.jobs import job_folder
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import DataError, UsageError
+from graven.errors import DataError, DefectError, MismatchError, UsageError
+from graven.io.bundle import read_bundle
 from graven.methods.record import write_run
 from graven.studies.labelled import digest_of, prepared_classes, prepared_sides
 from graven.studies.sources import chain_of, labelled_source, procedural_source, require_training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from graven.io.bundle import Bundle
     from graven.prepare.chain import PrepareChain
     from graven.studies.sources import Source
-    from graven.train.panels import PanelStore
+    from graven.train.loop import FitResult
+    from graven.train.panels import Panel, PanelStore
     from graven.train.recipe import Recipe
 
 __all__ = ["Trained", "recipes", "train"]
@@ -57,6 +61,9 @@ class Trained:
         Time spent, earlier parts included.
     images_per_s : float
         Training crops per second.
+    bundle : Path or None
+        The best weights as a bundle; None for a gate, whose threshold has to be calibrated first, and for a network
+        that cannot be exported.
     """
 
     path: Path
@@ -70,6 +77,7 @@ class Trained:
     checkpoint: Path
     minutes: float
     images_per_s: float
+    bundle: Path | None
 
     def summary(self) -> str:
         """Say it in a few lines."""
@@ -78,7 +86,7 @@ class Trained:
             f"validation {self.score_name} {self.best_score:.4f} after update {self.best_step}\n"
             f"best weights: {self.best_path}\n"
             f"newest checkpoint: {self.checkpoint}\n"
-            "to make a bundle of the best weights: graven.train.export.export_onnx, then graven.io.bundle.write_bundle"
+            + (f"use it with: -m {self.bundle}" if self.bundle else "no bundle was written")
         )
 
     def facts(self) -> dict[str, Any]:
@@ -116,6 +124,7 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     max_minutes: float | None = None,
+    start: str | Path | None = None,
     n_panels: int = 64,
     panel_px: int = 1024,
     monitor: Monitor = SILENT,
@@ -137,6 +146,9 @@ def train(
         one when the recipe has been given more steps.
     max_minutes : float, optional
         Stop after this time, in place of what the recipe says.
+    start : str or Path, optional
+        Bundle whose weights and standardisation training begins with, of the network that the recipe names; default is
+        random weights. See `graven.finetune` for few photographs.
     n_panels : int
         Number of procedural training panels.
     panel_px : int
@@ -159,7 +171,7 @@ def train(
     TrainingCollapsed
         If nothing can be learnt, with the reason.
     MismatchError
-        If recipe or data are not those of the interrupted run.
+        If recipe or data are not those of the interrupted run, or `start` is of another network.
     Interrupted
         After Ctrl-C or SIGTERM; a checkpoint has been written.
     MissingExtra
@@ -170,6 +182,7 @@ def train(
     from graven.train.recipe import read_recipe, recipe_hash
     from graven.train.run import build_task, n_outputs
     from graven.train.run import train as run
+    from graven.train.transfer import trained_network
 
     plan = read_recipe(str(recipe))
     if max_minutes is not None:
@@ -178,6 +191,7 @@ def train(
         plan = replace(plan, run=replace(plan.run, max_minutes=max_minutes))
     clock = Clock()
     chain_of(plan.prepare)
+    begin = None if start is None else _begin(plan, start)
     if data is None and plan.method != "petroglyph":
         raise UsageError(f"the recipe {plan.name!r} trains the method {plan.method}; give its panels with --data")
     names = _class_names(data)
@@ -186,7 +200,7 @@ def train(
     with job_folder(target, command="train", resume=resume) as output:
         stores = _stores(output.path / "panels", plan, data, n_panels=n_panels, panel_px=panel_px, monitor=monitor)
         train_panels, val_panels = stores["train"].open(), stores["val"].open()
-        mean, std = band_statistics(train_panels)
+        mean, std = band_statistics(train_panels) if begin is None else _standardisation(begin)
         begun = any((output.path / "checkpoints").glob("step_*.safetensors"))
         if resume and not begun:
             monitor.say("no checkpoint had been written, so training starts from its first step")
@@ -198,11 +212,15 @@ def train(
             mean=mean,
             std=std,
             class_names=names,
-            data_sha256=stores["train"].sha256 + stores["val"].sha256,
+            data_sha256=stores["train"].sha256 + stores["val"].sha256 + ("" if begin is None else begin.spec.sha256),
+            initial=None if begin is None else trained_network(begin.spec, begin.model_path),
             resume=begun,
             say=monitor.say,
             event=monitor.event,
         )
+        bundle = None
+        if plan.task != "gate":
+            bundle = _bundle(output.path, plan, val_panels[0], result, mean=mean, std=std, names=names, monitor=monitor)
         newest = max((output.path / "checkpoints").glob("step_*.safetensors"))
         trained = Trained(
             path=target,
@@ -216,6 +234,7 @@ def train(
             checkpoint=target / "checkpoints" / newest.name,
             minutes=result.elapsed_s / 60,
             images_per_s=result.images_per_s,
+            bundle=None if bundle is None else target / bundle.name,
         )
         told = account(
             "train",
@@ -226,12 +245,14 @@ def train(
                 "out": target,
                 "resume": resume,
                 "max_minutes": max_minutes,
+                "start": None if start is None else Path(start),
                 "n_panels": n_panels,
                 "panel_px": panel_px,
             },
             inputs=[
                 {"name": "recipe", "sha256": recipe_hash(plan)},
                 *({"name": f"panels/{side}", "sha256": store.sha256} for side, store in stores.items()),
+                *([] if begin is None else [{"name": begin.spec.name, "sha256": begin.spec.sha256, "role": "start"}]),
             ],
             settings=asdict(plan),
             outputs=output_hashes(output.path, leave_out=("panels",)),
@@ -242,6 +263,50 @@ def train(
         )
         write_run(output.path, told)
     return trained
+
+
+def _begin(plan: Recipe, start: str | Path) -> Bundle:
+    """Read the bundle that training begins with, and check that it is of the network of the recipe."""
+    bundle = read_bundle(start)
+    spec = bundle.spec
+    if (spec.network, spec.network_options) != (plan.network.name, plan.network.options):
+        raise MismatchError(
+            f"--from {spec.name} is a {spec.network} with {spec.network_options}, but the recipe {plan.name!r} is for "
+            f"{plan.network.name} with {plan.network.options}"
+        )
+    return bundle
+
+
+def _bundle(
+    output: Path,
+    plan: Recipe,
+    panel: Panel,
+    result: FitResult,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    names: Sequence[str],
+    monitor: Monitor,
+) -> Path | None:
+    """Write the best weights as a bundle; a network that cannot be exported costs the bundle, not the training."""
+    from graven.train.recipe import recipe_hash
+
+    facts = {
+        "recipe": f"{plan.name}, SHA-256 {recipe_hash(plan)[:12]}",
+        "updates": f"{result.steps}, best after {result.best_step}",
+        "best validation score": f"{result.best_score:.4f}",
+    }
+    try:
+        return trained_bundle(
+            output / "bundle", plan, output, panel, mean=mean, std=std, class_names=names, facts=facts
+        ).path
+    except DefectError as error:
+        monitor.say(f"no bundle was written: {error}")
+        return None
+
+
+def _standardisation(bundle: Bundle) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return bundle.spec.normalisation.mean, bundle.spec.normalisation.std
 
 
 def _stores(

@@ -26,6 +26,9 @@ def train(
         bool, typer.Option("--resume", help="Continue from the newest sound checkpoint in the output folder.")
     ] = False,
     max_minutes: Annotated[float | None, typer.Option(help="Stop after this time, with a checkpoint.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Begin with the weights of a bundle in place of random ones.")
+    ] = None,
     panels: Annotated[int, typer.Option(help="Number of procedural training panels.")] = 64,
     panel_px: Annotated[int, typer.Option(help="Side of procedural panels.")] = 1024,
     list_recipes: Annotated[bool, typer.Option("--list", help="Name the recipes that ship, and stop.")] = False,
@@ -48,6 +51,7 @@ def train(
         out=out,
         resume=resume,
         max_minutes=max_minutes,
+        start=start,
         n_panels=panels,
         panel_px=panel_px,
         monitor=console,

@@ -1,0 +1,171 @@
+"""The best weights of a training as a bundle that every verb can use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graven._version import __version__
+from graven.io.bundle import write_bundle
+from graven.types import (
+    CONDITION_CLASSES,
+    PETROGLYPH_CLASSES,
+    ClassTable,
+    ModelSpec,
+    Normalisation,
+    PrepareStep,
+    Window,
+    raster_from_array,
+)
+from graven.types.labels import named_classes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from graven.io.bundle import Bundle
+    from graven.train.panels import Panel
+    from graven.train.recipe import Recipe
+    from graven.train.task import Standardised
+
+__all__ = ["best_network", "check_pixels", "trained_bundle"]
+
+CHECK_PX = 128
+BANDS = ("red", "green", "blue")
+_TABLES = {"petroglyph": PETROGLYPH_CLASSES, "condition": CONDITION_CLASSES}
+
+
+def best_network(net: Standardised, run: Path) -> Standardised:
+    """Load the weights of the best validation into a network, which is changed in place, for evaluation.
+
+    Parameters
+    ----------
+    net : Standardised
+        Of the shape that was trained.
+    run : Path
+        Folder of the training.
+
+    Returns
+    -------
+    Standardised
+        The same object.
+    """
+    from graven.train.checkpoint import load_tensors
+
+    tensors, _ = load_tensors(run / "best.safetensors")
+    net.load_state_dict(tensors)
+    return net.eval()
+
+
+def check_pixels(panel: Panel, side_px: int = CHECK_PX) -> NDArray[np.uint8]:
+    """Cut the pixels on which a bundle tests itself from the middle of a panel, mirrored where it is smaller.
+
+    Parameters
+    ----------
+    panel : Panel
+        A prepared photograph.
+    side_px : int, pixels
+        Side of the square.
+
+    Returns
+    -------
+    ndarray of shape (1, C, side_px, side_px), uint8
+        A batch of one.
+    """
+    raster = raster_from_array(np.asarray(panel.image))
+    row, col = (max(0, (length - side_px) // 2) for length in (raster.height, raster.width))
+    pixels: NDArray[np.uint8] = raster.read(Window(row, col, side_px, side_px))[None]
+    return pixels
+
+
+def trained_bundle(
+    folder: Path,
+    plan: Recipe,
+    run: Path,
+    panel: Panel,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    class_names: Sequence[str],
+    facts: dict[str, Any],
+) -> Bundle:
+    """Write the best weights of a training as a bundle.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the bundle, made if needed.
+    plan : Recipe
+        What was trained; not for a gate, whose threshold has to be calibrated.
+    run : Path
+        Folder of the training.
+    panel : Panel
+        A validation panel, of which the bundle keeps a cut for its self-test.
+    mean, std : sequence of float, 0 to 255
+        Standardisation.
+    class_names : sequence of str
+        Of data with several classes; empty for one.
+    facts : dict
+        What the card tells, by name.
+
+    Returns
+    -------
+    Bundle
+        Tiles as in validation, a quarter of them shared, threshold 0.5, no smallest object.
+
+    Raises
+    ------
+    DefectError
+        If the network cannot be exported.
+    OutputError, DiskFull
+        If it cannot be written.
+    """
+    from graven.train.export import export_onnx
+    from graven.train.run import build_model
+
+    tile_px = plan.data.validation_tile_px
+    net = best_network(build_model(plan, mean=mean, std=std), run)
+    export = export_onnx(net, run / "model.onnx", check_input=check_pixels(panel, min(CHECK_PX, tile_px)))
+    spec = ModelSpec(
+        name=plan.name,
+        version="1.0",
+        method=plan.method,
+        role="segment",
+        network=plan.network.name,
+        network_options=plan.network.options,
+        classes=_classes(plan, class_names),
+        bands=BANDS[: len(mean)] if len(mean) <= len(BANDS) else tuple(f"band_{n + 1}" for n in range(len(mean))),
+        pixel_size_mm=plan.data.pixel_size_mm,
+        tile_px=tile_px,
+        overlap_px=tile_px // 4,
+        normalisation=Normalisation(tuple(mean), tuple(std)),
+        prepare=tuple(PrepareStep(step.name, step.options) for step in plan.prepare),
+        threshold=0.5,
+        min_object_mm2=0.0,
+        companions={},
+        sha256="",
+    )
+    told = "\n".join(f"* {name}: {value}" for name, value in facts.items())
+    card = (
+        f"# {plan.name} 1.0\n\nTrained with graven {__version__} (`graven train`). Nobody has looked at its figures "
+        f"yet; judge it on images that took no part before you use it.\n\n{told}\n"
+    )
+    bundle = write_bundle(folder, spec, export.path, card, check=(export.check_input, export.check_output))
+    export.path.unlink()
+    return bundle
+
+
+def _classes(plan: Recipe, class_names: Sequence[str]) -> ClassTable:
+    """Give the classes of the method where the names are its own, else a table of the names."""
+    table = _TABLES.get(plan.method)
+    names = list(class_names)
+    if (
+        table is not None
+        and (not names or names == [entry.name for entry in table.classes])
+        and plan.task == ("classes" if len(table) > 1 else "segment")
+    ):
+        return table
+    return named_classes(names or ["foreground"])
