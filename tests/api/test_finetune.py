@@ -180,6 +180,21 @@ def test_photographs_of_cracks_alone_will_do(novice: Path, tmp_path: Path, capsy
     assert result.counts["train"] == 4
 
 
+def test_plain_masks_of_one_class_get_its_number(novice: Path, tmp_path: Path) -> None:
+    for part in ("images", "masks"):
+        (tmp_path / "set" / part).mkdir(parents=True)
+    for number in range(5):
+        pixels = np.random.default_rng(number).normal(120, 6, (SIDE, SIDE, 3))
+        pixels[20:30] -= 80
+        mask = np.zeros((SIDE, SIDE), np.uint8)
+        mask[20:30] = 255
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / "set" / "images" / f"{number}.png")
+        Image.fromarray(mask).save(tmp_path / "set" / "masks" / f"{number}.png")
+    options = {"model": str(novice), "recipe": _recipe(tmp_path, steps=40), "out": tmp_path / "out"}
+    result = finetune(tmp_path / "set", classes={"craquelure": ()}, **options)
+    assert result.after["iou_craquelure"] > max(0.5, result.before["iou_craquelure"])
+
+
 def test_photographs_are_brought_to_the_scale_of_the_model(novice: Path, tmp_path: Path) -> None:
     from graven.io.labelme import list_labelme
     from graven.studies.sources import scaled_source

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from graven.types import ClassTable
     from graven.types.dataset import LabelledImage
 
-__all__ = ["LAYOUTS", "check_names", "choose_classes", "choose_labels", "list_dataset", "source_files"]
+__all__ = ["LABELS", "LAYOUTS", "check_names", "choose_classes", "choose_labels", "list_dataset", "source_files"]
 
 LAYOUTS: dict[str, Callable[[Path], list[LabelledImage]]] = {
     "pitoti": list_pitoti,

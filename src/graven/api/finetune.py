@@ -17,7 +17,7 @@ import numpy as np
 from graven._version import __version__
 from graven.api.account import Clock, account, output_hashes
 from graven.api.bundling import best_network, check_pixels
-from graven.api.datasets import check_names, choose_classes, choose_labels, list_dataset, source_files
+from graven.api.datasets import LABELS, check_names, choose_classes, choose_labels, list_dataset, source_files
 from graven.api.finetune_page import compare_models, defined, explain, write_page
 from graven.api.jobs import job_folder
 from graven.api.monitor import SILENT, Monitor
@@ -119,7 +119,7 @@ def finetune(
         For a model of one class: the labels that are foreground; default is every shape.
     classes : mapping of str to sequence of str, optional
         For a model of several classes: which labels go into each; default is the one of the same name. A class that is
-        left out is in none of the photographs.
+        left out is in none of the photographs. Masks of 0 and 255 need one class named, without labels.
     group_by : str, optional
         Regular expression that finds the object or site in the name of a photograph, which then stays on one side.
     scale : str, optional
@@ -275,11 +275,26 @@ def _items(
                 f"{', '.join(absent)}: said to be in none of the photographs; the model will come to see less of it"
             )
         chosen = {name: asked.get(name, ()) for name in names}
-        items, _, _ = choose_classes(folder, found, chosen, absent=absent)
+        if found in LABELS or len(asked) > 1:
+            items, _, _ = choose_classes(folder, found, chosen, absent=absent)
+        else:  # masks of 0 and 255 say where that one class is
+            (name,) = asked
+            if asked[name]:
+                raise UsageError(f"masks in {folder} hold no labels, so --classes takes {name} alone, without =")
+            items = [_numbered(item, names.index(name) + 1) for item in items]
     if group_by is not None:
         items = [replace(item, group=group_of(item.name, group_by)) for item in items]
     check_names(items)
     return items, source_files(folder, items)
+
+
+def _numbered(item: LabelledImage, number: int) -> LabelledImage:
+    """Give the foreground of an image the number of a class."""
+
+    def read(size: tuple[int, int]) -> NDArray[np.uint8]:
+        return np.where(item.read_target(size), np.uint8(number), np.uint8(0))
+
+    return replace(item, read_target=read)
 
 
 def _split(items: Sequence[LabelledImage], seed: int) -> dict[Side, list[LabelledImage]]:
