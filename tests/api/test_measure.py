@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import shapely
 
 from graven.api.evaluate import evaluate
 from graven.api.measure import measure
-from graven.errors import DataError, InputError, MismatchError, ScaleError
+from graven.errors import DataError, InputError, MismatchError, ScaleError, UsageError
 from graven.io.geotiff import write_mask_cog, write_probability_cog
 from graven.io.strictjson import read_json
 from graven.types import PETROGLYPH_CLASSES, Window
@@ -146,3 +149,66 @@ def test_a_photograph_is_no_truth(tmp_path: Path) -> None:
     plain = _tiff(tmp_path / "m.tif", np.zeros((10, 20), np.uint8))
     with pytest.raises(DataError, match="0, 1 and 255 only"):
         evaluate(plain, photo)
+
+
+def _figures(tmp_path: Path) -> Path:
+    """The GeoPackage of a record with two figures of 4 x 5 px and 4 x 8 px, at half a millimetre per pixel."""
+    pixels = _square()
+    pixels[12:16, 18:26] = 255
+    measure(_tiff(tmp_path / "m.tif", pixels), scale="0.5mm/px", out=tmp_path / "first")
+    return tmp_path / "first" / "m_traces.gpkg"
+
+
+def _edited(package: Path, sql: str, *values: object) -> None:
+    with contextlib.closing(sqlite3.connect(package)) as db, db:
+        # SQLite alone has no spatial functions, which the triggers of the geometry column need.
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f'DROP TRIGGER "{name}"')
+        db.execute(sql, values)
+        counted = "(SELECT count(*) FROM regions)"
+        db.execute(f"UPDATE gpkg_ogr_contents SET feature_count = {counted} WHERE table_name = 'regions'")
+
+
+def test_figures_that_nobody_edited_keep_their_measures(tmp_path: Path) -> None:
+    package = _figures(tmp_path)
+    again = measure(package, out=tmp_path / "again")
+    assert again.edits == {"pecked": {"kept": 2, "changed": 0, "new": 0, "deleted": 0}}
+    first = (tmp_path / "first" / "measures.csv").read_bytes()
+    assert (tmp_path / "again" / "measures.csv").read_bytes() == first
+    assert (tmp_path / "again" / "totals.csv").read_bytes() == (tmp_path / "first" / "totals.csv").read_bytes()
+    assert again.notes == ()
+    page = (tmp_path / "again" / "m_report.html").read_text(encoding="utf-8")
+    assert "measured from m_traces.gpkg" in page
+    assert "How sure the model was" not in page
+    assert "Proposal, not yet confirmed by a person." in page
+
+
+def test_edited_figures_are_measured_again(tmp_path: Path) -> None:
+    package = _figures(tmp_path)
+    box = np.array([[11, 0], [15, 0], [15, -4], [11, -4]])  # x 6 to 10 and y 5 to 9, in the frame of the raster
+    blob = b"GP\0\x01\x00\x00\x00\x00" + shapely.to_wkb(shapely.MultiPolygon([shapely.Polygon(box)]))
+    _edited(package, "UPDATE regions SET geom = ? WHERE number = 1", blob)
+    _edited(package, "UPDATE regions SET status = 'rejected' WHERE number = 2")
+    done = measure(package, out=tmp_path / "edited")
+    assert done.edits == {"pecked": {"kept": 1, "changed": 1, "new": 0, "deleted": 0}}
+    assert (done.n_traces, done.totals["n_traces"].value) == (2, 1)
+    assert done.totals["area"].value == pytest.approx(16 * 0.25)
+    assert done.totals["area"].sigma is None, "nobody knows how well a person drew"
+    _edited(package, "DELETE FROM regions WHERE number = 2")
+    assert measure(package, out=tmp_path / "fewer").edits["pecked"]["deleted"] == 1
+    with pytest.raises(UsageError, match="--min-object does not go with a GeoPackage"):
+        measure(package, min_object=2.0, out=tmp_path / "no")
+
+
+def test_the_photograph_and_the_probability_are_shown(tmp_path: Path) -> None:
+    mask = _tagged(tmp_path / "m.tif", "0.5")
+    prob = _prob(tmp_path / "p.tif", _square())
+    photo = _tiff(tmp_path / "photo.tif", np.arange(600, dtype=np.uint32).reshape(20, 30).astype(np.uint8))
+    measure(mask, prob=prob, image=photo, out=tmp_path / "out")
+    page = (tmp_path / "out" / "m_report.html").read_text(encoding="utf-8")
+    for words in ("How sure the model was", "Photograph of the whole panel, photo.tif."):
+        assert words in page, words
+    other = _tiff(tmp_path / "small.tif", np.zeros((10, 30), np.uint8))
+    with pytest.raises(MismatchError, match=r"small.tif has 10 x 30 px, the mask has 20 x 30"):
+        measure(mask, image=other, out=tmp_path / "no")
+    assert not (tmp_path / "no").exists()

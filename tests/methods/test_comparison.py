@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from graven.errors import MismatchError
+from graven.errors import DataError, MismatchError
 from graven.io.bundle import read_bundle
 from graven.methods import condition
 from graven.methods.comparison import CHANGE_CLASSES, compare
@@ -115,3 +115,32 @@ def test_two_thresholds_cannot_be_compared(tracer: Tracer, tmp_path: Path) -> No
     after = traced(paint, tracer, tmp_path / "b", threshold=0.7)
     with pytest.raises(MismatchError, match=r"one threshold, got 0\.5 and 0\.7"):
         compare(before, after, register(before.plan.raster, after.plan.raster))
+
+
+def test_what_the_model_sees_at_one_date_alone_is_no_change_where_both_photographs_show_it(
+    tracer: Tracer, tmp_path: Path
+) -> None:
+    """An ornament and a pale patch lie just above the model's limits, and just below when the light is weaker."""
+    paint = painted(grown=False)
+    cv2.line(band := paint[0].copy(), (80, 520), (480, 500), 78, 5)
+    band[300:340, 60:100] = 186
+    paint = np.stack([band] * 3)
+    darker = (paint * 0.86).clip(0, 255).astype(np.uint8)
+    before, after = traced(paint, tracer, tmp_path / "a"), traced(darker, tracer, tmp_path / "b")
+    n_cracks = [sum(trace.class_id == 1 for trace in record.traces) for record in (before, after)]
+    assert n_cracks[1] > n_cracks[0], "the model sees the ornament in the weaker light alone"
+    found = compare(before, after, register(before.plan.raster, after.plan.raster))
+    assert found.gained.pieces == ()
+    assert found.areas_lost.areas == ()
+
+
+def test_raking_light_beside_even_light_is_refused(tracer: Tracer, tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    paint = painted(grown=False)
+    shading = cv2.GaussianBlur(rng.normal(0, 1, (SIZE, SIZE)).astype(np.float32), (0, 0), 2.5)
+    raking = (paint + 60 * shading / shading.std()).clip(0, 255).astype(np.uint8)
+    before, after = traced(paint, tracer, tmp_path / "a"), traced(raking, tracer, tmp_path / "b")
+    same = register(before.plan.raster, before.plan.raster)
+    with pytest.raises(DataError, match=r"lit too differently .* 0\.93 is needed"):
+        compare(before, after, same)
+    assert compare(before, after, same, min_agreement=-1.0).tolerance_px > 0

@@ -72,7 +72,7 @@ def test_the_loss_is_exact_and_keeps_its_hole(record: condition.ConditionRecord)
     assert len(losses[0].polygons[0]) == 2
     assert record.totals[2]["area"].value == pytest.approx(32.0)
     assert record.totals[2]["loss_share"].value == pytest.approx(3200 / SIZE**2)
-    assert sum(row.count for row in record.sizes) == 1
+    assert sum(row.count for row in record.damage.loss_bins) == 1
 
 
 def test_the_class_raster_holds_both(record: condition.ConditionRecord) -> None:
@@ -102,7 +102,7 @@ def test_a_painting_without_damage_has_nothing(damage_model: Path, tmp_path: Pat
     assert found.traces == ()
     assert found.totals[1]["length"].value == 0
     assert found.totals[2]["area"].value == 0
-    assert found.style.name == "undetermined"
+    assert found.damage.style.name == "undetermined"
 
 
 def test_a_model_for_another_method_is_refused(damage_model: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from graven.methods.comparison import CHANGE_CLASSES
 from graven.methods.record import VECTOR_WRITERS, Scene, write_run
 from graven.types import CONDITION_CLASSES, PETROGLYPH_CLASSES, ClassTable
 
-__all__ = ["FORMATS", "export"]
+__all__ = ["FORMATS", "export", "package_classes"]
 
 FORMATS = (*VECTOR_WRITERS, "coco", "labelme", "palette")
 """What ``--to`` may name."""
@@ -65,7 +65,7 @@ def export(
             f"{folder} must be a record with one *_traces.gpkg, found {len(packages)}; run graven segment first"
         )
     traces = read_gpkg(packages[0], remeasure=geometry_measures)
-    classes = _classes(packages[0])
+    classes = package_classes(packages[0])
     scene, image_name = _scene(folder, packages[0])
     target = Path(out) if out is not None else Path(f"{folder.resolve().name}-export")
     with OutputFolder(target, overwrite=overwrite) as output:
@@ -88,6 +88,7 @@ def export(
                     image_path=image_name,
                     height=scene.height,
                     width=scene.width,
+                    pixel_size=scene.pixel_size,
                 )
             elif name == "palette":
                 numbers = trace_classes(traces, classes=classes, height=scene.height, width=scene.width)
@@ -107,12 +108,31 @@ def export(
     return [target / name for name in written]
 
 
-def _classes(package: Path) -> ClassTable:
-    """Find the method whose classes a GeoPackage has."""
+def package_classes(package: Path) -> ClassTable:
+    """Find the method whose classes a GeoPackage has.
+
+    Parameters
+    ----------
+    package : Path
+        A GeoPackage of graven.
+
+    Returns
+    -------
+    ClassTable
+        The classes of that method.
+
+    Raises
+    ------
+    DataError
+        If they are of no method.
+    """
     named = read_gpkg_classes(package)
-    for table in (PETROGLYPH_CLASSES, CONDITION_CLASSES, CHANGE_CLASSES):
-        if named.items() <= {entry.id: entry.name for entry in table.classes}.items():
-            return table
+    tables = (PETROGLYPH_CLASSES, CONDITION_CLASSES, CHANGE_CLASSES)
+    fitting = [t for t in tables if named.items() <= {entry.id: entry.name for entry in t.classes}.items()]
+    counted = read_gpkg_panel(package).n_traces
+    same = [table for table in fitting if counted is not None and set(counted) == {e.id for e in table.classes}]
+    if fitting:
+        return (same or fitting)[0]
     listed = ", ".join(f"{number} {name}" for number, name in named.items())
     raise DataError(f"{package.name} has the classes {listed}, which are of no method; correct class_id and class")
 

@@ -1,31 +1,32 @@
-"""``graven measure``: objects of a class raster that already exists, numbered and measured."""
+"""``graven measure``: objects of a class raster, or of traces that a person has edited, numbered and measured."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graven.api.account import Clock, account, output_hashes, source_of
 from graven.api.images import stated_pixel_size
+from graven.api.measure_mask import measure_damage_mask, measure_figures_mask, method_of_mask
+from graven.api.measure_traces import measure_traces
+from graven.api.measured import Found, edits_in_words, measured_report
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import DataError, InputError
+from graven.errors import DataError, InputError, UsageError
 from graven.io.folders import OutputFolder
-from graven.io.masks import Mask, open_mask, probability_reader
-from graven.io.scale import measurable_pixel_size
-from graven.measure.components import bands
-from graven.measure.figures import trace_figures
-from graven.measure.totals import panel_totals
-from graven.methods.record import Scene, write_run, write_vectors
-from graven.types import PETROGLYPH_CLASSES
+from graven.io.fs import write_text_atomic
+from graven.methods.record import write_run, write_vectors
 
 if TYPE_CHECKING:
     from graven.types import Measure
 
-__all__ = ["Measured", "measure"]
+__all__ = ["METHODS", "Measured", "measure"]
 
-BAND_ROWS = 1024
+METHODS = ("petroglyph", "condition")
+"""What ``--method`` may name."""
+
+PACKAGE = ".gpkg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,50 +40,75 @@ class Measured:
     n_traces : int
         Objects.
     totals : dict of str to Measure
-        Over the panel.
+        Over the panel; of several classes each name begins with the class and a dot.
+    edits : dict of str to dict of str to int or None
+        By class, how many objects of a GeoPackage a person has kept, changed, drawn (``new``) and deleted; empty for a
+        mask. None where it is not known.
+    notes : tuple of str
+        What a reader must know.
     """
 
     path: Path
     n_traces: int
     totals: dict[str, Measure]
+    edits: dict[str, dict[str, int | None]]
+    notes: tuple[str, ...]
 
     def summary(self) -> str:
-        """Say it in one line."""
-        return f"{self.n_traces} figures measured; {self.path}"
+        """Say it in a few lines."""
+        told = [f"{self.n_traces} objects measured; {self.path}"]
+        told += [edits_in_words(self.edits)] if self.edits else []
+        return "\n".join([*told, *(f"note: {note}" for note in self.notes)])
 
     def facts(self) -> dict[str, Any]:
         """Give the same as a dictionary."""
-        totals = {name: asdict(value) for name, value in self.totals.items()}
-        return {"path": str(self.path), "n_traces": self.n_traces, "totals": totals}
+        return {
+            "path": str(self.path),
+            "n_traces": self.n_traces,
+            "totals": {name: asdict(value) for name, value in self.totals.items()},
+            "edits": self.edits,
+            "notes": list(self.notes),
+        }
 
 
 def measure(
     mask: str | Path,
     *,
+    method: str | None = None,
     prob: str | Path | None = None,
+    image: str | Path | None = None,
     out: str | Path | None = None,
     scale: str | None = None,
     length: str | None = None,
     min_object: float = 0.0,
+    title: str | None = None,
     overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Measured:
-    """Measure every object of a mask and write vectors, drawings and tables.
+    """Measure every object of a mask, or of a GeoPackage after editing, and write a record.
 
     Parameters
     ----------
     mask : str or Path
-        Class raster: 0 background, 1 pecked, 255 unknown; a plain mask of 0 and 255 counts 255 as pecked
-        (`graven.io.masks`).
+        Class raster: 0 background, 1 and further numbers the classes, 255 unknown. For petroglyphs a plain mask of 0
+        and 255 counts 255 as pecked (`graven.io.masks`). Or a GeoPackage of traces, such as one that was edited in
+        QGIS: what nobody changed keeps its measures, the rest is measured as it was drawn.
+    method : {"petroglyph", "condition"}, optional
+        Whose classes a raster has, where it does not say so itself; default is petroglyph.
     prob : str or Path, optional
-        Its probability raster (`graven.io.masks.probability_reader`); without it confidences are
-        unknown and no uncertainty stems from the threshold.
+        Its probability raster, with a band per class; without it confidences are unknown and no uncertainty stems from
+        the threshold.
+    image : str or Path, optional
+        The photograph: widths of cracks are measured in it, and the report shows it.
     out : str or Path, optional
-        Output folder; default is ``<mask stem>-measures`` here.
+        Output folder; default is ``<stem>-measures`` here.
     scale, length : str, optional
-        As in `graven.open`; without either, and without a scale in the file, all measures are in pixels.
+        As in `graven.open`; without either, and without a scale in the file, all measures are in pixels. A GeoPackage
+        keeps the scale that it was made with.
     min_object : float
-        Smaller objects are left out: mm² where a scale is known, else px².
+        Smaller objects of a raster are left out: mm² where a scale is known, else px².
+    title : str, optional
+        Title of the report; default is the stem of the file.
     overwrite : bool
         Replace an earlier output of graven.
     monitor : Monitor
@@ -95,8 +121,10 @@ def measure(
 
     Raises
     ------
+    UsageError
+        If an option does not go with the file.
     MismatchError
-        If mask and probability differ in size or frame.
+        If raster, probability and photograph differ in size or frame.
     InputError
         If `min_object` is no area.
     ScaleError
@@ -106,71 +134,90 @@ def measure(
     """
     if not (math.isfinite(min_object) and min_object >= 0):
         raise InputError(f"--min-object must be an area of at least 0, got {min_object}")
-    clock = Clock()
-    opened = open_mask(mask, pixel_size=stated_pixel_size(scale=scale, length=length), hash_source=True)
-    raster, threshold = opened.raster, _threshold(opened)
-    measurable_pixel_size(raster)
-    read_prob = None if prob is None else probability_reader(prob, raster)
-    valid_px = sum(int(opened.read_valid(window).sum()) for window in bands(raster.height, raster.width, BAND_ROWS))
-    if valid_px == 0:
-        raise DataError(f"{raster.name} has no pixel where anything is known; check that it is a class raster")
-    target = Path(out) if out is not None else Path(f"{raster.name}-measures")
+    if method is not None and method not in METHODS:
+        raise UsageError(f"--method must be one of {', '.join(METHODS)}, got {method!r}")
+    clock, path = Clock(), Path(mask)
+    beside = {name: None if given is None else Path(given) for name, given in (("prob", prob), ("image", image))}
+    is_package = path.suffix.lower() == PACKAGE
+    if is_package:
+        _refuse(method=method, scale=scale, length=length, min_object=min_object or None)
+    name = path.name.removesuffix(path.suffix).removesuffix("_traces") if is_package else path.stem
+    target = Path(out) if out is not None else Path(f"{name}-measures")
     with OutputFolder(target, overwrite=overwrite) as output:
-        monitor.say(f"measuring {raster.name} …")
-        traces = trace_figures(
-            opened.read,
-            read_prob,
-            height=raster.height,
-            width=raster.width,
-            class_id=1,
-            source=raster.source_sha256 or raster.name,
-            threshold=threshold,
-            pixel_size=raster.pixel_size,
-            min_area_px=min_object if raster.pixel_size is None else 0.0,
-            min_area_mm2=0.0 if raster.pixel_size is None else min_object,
+        monitor.say(f"measuring {path.name} …")
+        if is_package:
+            found = measure_traces(path, **beside)
+        else:
+            settings: dict[str, Any] = {
+                **beside,
+                "pixel_size": stated_pixel_size(scale=scale, length=length),
+                "min_object": min_object,
+            }
+            found = _measure_mask(path, method, settings)
+        source = source_of(path)
+        write_vectors(
+            output.path,
+            found.traces,
+            scene=found.scene,
+            classes=found.classes,
+            totals=found.totals,
+            beside=found.beside,
         )
-        traces = [replace(trace, creator=_creator(opened)) for trace in traces]
-        totals = panel_totals(traces, valid_px=valid_px, pixel_size=raster.pixel_size)
-        write_vectors(output.path, traces, scene=Scene.of(raster), classes=PETROGLYPH_CLASSES, totals={1: totals})
+        page = measured_report(
+            found,
+            file_name=path.name,
+            sha256=source["sha256"],
+            photo_name=None if image is None else Path(image).name,
+            title=title or found.scene.name,
+            files=output_hashes(output.path),
+            folder=output.path,
+        )
+        write_text_atomic(output.path / f"{found.scene.name}_report.html", page)
+        size = found.scene.pixel_size
         told = account(
             "measure",
             clock=clock,
             options={
-                "mask": Path(mask),
-                "prob": None if prob is None else Path(prob),
+                "mask": path,
+                "method": method,
+                **beside,
                 "out": target,
                 "scale": scale,
                 "length": length,
                 "min_object": min_object,
+                "title": title,
             },
             inputs=[
-                {"name": Path(mask).name, "sha256": raster.source_sha256, "role": "mask"},
-                *([] if prob is None else [source_of(prob) | {"role": "prob"}]),
+                source | {"role": "traces" if is_package else "mask"},
+                *(source_of(given) | {"role": role} for role, given in beside.items() if given is not None),
             ],
-            settings={"threshold": threshold, "min_object": min_object},
+            settings={**found.settings, "method": found.method},
             outputs=output_hashes(output.path),
-            input={"name": Path(mask).name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
-            pixel_size=None if raster.pixel_size is None else asdict(raster.pixel_size),
-            n_traces=len(traces),
-            totals={name: asdict(value) for name, value in totals.items()},
+            input={**source, "size": [found.scene.height, found.scene.width]},
+            pixel_size=None if size is None else asdict(size),
+            n_traces=len(found.traces),
+            totals={name: asdict(value) for name, value in found.flat_totals.items()},
+            edits=found.edits,
+            notes=list(found.notes),
         )
         write_run(output.path, told)
-    return Measured(target, len(traces), totals)
+    return Measured(target, len(found.traces), found.flat_totals, found.edits, found.notes)
 
 
-def _threshold(mask: Mask) -> float:
-    """Read where the probability was cut, from the tag that segment writes; 0.5 where nothing says it."""
-    text = mask.tags.get("GRAVEN_THRESHOLD", "0.5")
-    try:
-        threshold = float(text)
-    except ValueError:
-        threshold = math.nan
-    if not 0 < threshold < 1:
-        raise DataError(f"{mask.raster.name}: its tag GRAVEN_THRESHOLD must lie between 0 and 1, got {text!r}")
-    return threshold
+def _measure_mask(path: Path, method: str | None, settings: dict[str, Any]) -> Found:
+    stated = method_of_mask(path)
+    if None not in (method, stated) and method != stated:
+        raise DataError(f"{path.name} is a class raster of {stated}, but --method says {method}; leave it out")
+    if (stated or method) == "condition":
+        return measure_damage_mask(path, **settings)
+    return measure_figures_mask(path, **settings)
 
 
-def _creator(mask: Mask) -> str | None:
-    """Name the model that drew the mask, from the tag that segment writes; None where nothing says it."""
-    model = mask.tags.get("GRAVEN_MODEL")
-    return f"model {model}" if model else None
+def _refuse(**given: Any) -> None:
+    """Refuse options that a GeoPackage settles itself."""
+    wrong = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if wrong:
+        raise UsageError(
+            f"{', '.join(wrong)} does not go with a GeoPackage, which keeps scale, classes and objects as they are; "
+            "measure the mask to set them anew"
+        )

@@ -16,16 +16,20 @@ from graven.api.images import crs_name
 from graven.io.fs import write_text_atomic
 from graven.io.gdalenv import quiet_threads
 from graven.io.geotiff import write_mask_cog, write_probability_cog
-from graven.methods.record import Scene, file_hashes, write_vectors
+from graven.methods.condition import ConditionRecord
+from graven.methods.damage_tables import damage_layers, damage_tables
+from graven.methods.record import Beside, Scene, file_hashes, write_vectors
 from graven.predict.engine_base import engine_facts
 from graven.prepare.chain import PrepareChain
 from graven.prepare.rotation import MIN_PEAK_RATIO
 from graven.report import (
+    DamageSheet,
     GateSummary,
     MethodBox,
     OutputFile,
     RotationNote,
     SegmentReport,
+    SizeRow,
     Source,
     overview,
     overview_factor,
@@ -40,10 +44,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.api.account import Clock
+    from graven.methods.damage import Damage
     from graven.methods.tracing import TracePlan, Tracer, TraceRecord, TraceSettings
     from graven.types import Raster
 
-__all__ = ["Run", "segment_account", "write_record"]
+__all__ = ["Run", "damage_sheet", "photograph", "segment_account", "write_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,13 @@ class Run:
         }
 
     @property
+    def valid_px(self) -> int | None:
+        """Pixels where something is known, as the totals say; None where they do not."""
+        areas = [own["valid_area"] for own in self.record.totals.values() if "valid_area" in own]
+        size = self.raster.pixel_size
+        return round(areas[0].value / (1.0 if size is None else size.area_mm2)) if areas else None
+
+    @property
     def model(self) -> str:
         """The segmenter in a few words: name, version and the beginning of its hash."""
         spec = self.segmenter.spec
@@ -149,14 +161,18 @@ def write_record(folder: Path, run: Run, only: tuple[str, ...]) -> None:
     with quiet_threads(), ThreadPoolExecutor(1, thread_name_prefix="graven-record") as thread:
         rasters = thread.submit(_write_rasters, folder, run, only)
         pictures = thread.submit(_pictures, run) if "report" in only else None
-        spec, scene = run.segmenter.spec, Scene.of(run.raster, run_id=run.run_id)
+        spec, record = run.segmenter.spec, run.record
+        beside = None
+        if isinstance(record, ConditionRecord):
+            beside = Beside(damage_layers(record.damage), damage_tables(record.damage))
         write_vectors(
             folder,
-            [replace(trace, creator=f"model {run.model}") for trace in run.record.traces],
-            scene=scene,
+            [replace(trace, creator=f"model {run.model}") for trace in record.traces],
+            scene=Scene.of(run.raster, run_id=run.run_id, valid_px=run.valid_px),
             classes=spec.classes,
-            totals=run.record.totals,
+            totals=record.totals,
             parts=only,
+            beside=beside,
         )
         rasters.result()
     if pictures is not None:
@@ -192,9 +208,9 @@ def _pictures(run: Run) -> dict[str, NDArray[Any]]:
     """Shrink what the report shows: the input, the classes and the probability."""
     size = {"height": run.raster.height, "width": run.raster.width}
     return {
-        "photo": _photo(run.raster),
+        "photo": photograph(run.raster),
         "labels": overview(run.record.read_mask, how="labels", **size),
-        "prob": overview(run.record.prob.read, how="max", **size)[0].astype(np.float32) / 255,
+        "prob": overview(run.record.prob.read, how="max", **size).max(axis=0).astype(np.float32) / 255,
     }
 
 
@@ -309,10 +325,21 @@ def _report(run: Run, files: tuple[OutputFile, ...], pictures: Mapping[str, NDAr
         provenance=record.provenance,
         files=files,
         notes=planned.notes,
+        damage=damage_sheet(record.damage) if isinstance(record, ConditionRecord) else None,
     )
 
 
-def _photo(raster: Raster) -> NDArray[np.uint8]:
+def damage_sheet(damage: Damage) -> DamageSheet:
+    """Give what the report prints of damage beside objects and totals."""
+    widths, lengths = (
+        tuple(SizeRow(row.low, row.high, row.count, row.length, row.share) for row in bins)
+        for bins in (damage.width_bins, damage.length_bins)
+    )
+    losses = tuple(SizeRow(row.low, row.high, row.count, row.area, row.share) for row in damage.loss_bins)
+    return DamageSheet(widths, lengths, losses, damage.rose, damage.style.name, damage.style.measures)
+
+
+def photograph(raster: Raster) -> NDArray[np.uint8]:
     """Give the panel at picture size, 8 bits, three bands last."""
     wanted = overview_factor(raster.height, raster.width)
     factor = max((factor for factor in raster.overviews if factor <= wanted), default=1)

@@ -14,6 +14,7 @@ import numpy as np
 from graven._version import __version__
 from graven.errors import DiskFull, OutputError
 from graven.io.fs import atomic_path
+from graven.io.gpkglayers import layer_rows
 from graven.io.gpkgpanel import features_of, opened_gpkg
 from graven.io.gpkgrows import COLUMNS, TEXT_COLUMNS, WHOLE_COLUMNS, Row, region_rows, stroke_rows
 from graven.io.gpkgtraces import traces_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
 
+    from graven.io.gpkglayers import Layer
     from graven.io.gpkgtraces import Remeasure
     from graven.types import ClassTable, Georeference, PixelSize, Trace
 
@@ -51,6 +53,8 @@ def write_gpkg(
     name: str = "panel",
     run_id: str | None = None,
     created: str | None = None,
+    beside: Sequence[Layer] = (),
+    valid_px: int | None = None,
 ) -> None:
     """Write traces as GeoPackage.
 
@@ -72,6 +76,10 @@ def write_gpkg(
         Name of the panel, for its CRS.
     run_id, created : str, optional
         Written into the columns of these names; ``created`` as ISO 8601. No clock is read.
+    beside : sequence of Layer
+        Further layers, such as nodes and islands; `read_gpkg` does not look at them.
+    valid_px : int, optional
+        Pixels of the raster where something is known.
 
     Raises
     ------
@@ -104,14 +112,19 @@ def write_gpkg(
         "pixel_size_mm": None if pixel_size is None else [pixel_size.x_mm, pixel_size.y_mm],
         "pixel_size_source": None if pixel_size is None else pixel_size.source,
         "pixel_size_sigma": None if pixel_size is None else pixel_size.sigma_rel,
+        "valid_px": valid_px,
+        "n_traces": {str(entry.id): sum(trace.class_id == entry.id for trace in traces) for entry in classes.classes},
     }
     layers = [("regions", "MultiPolygon", regions)] if regions or not strokes else []
     layers += [("strokes", "LineString", strokes)] if strokes else []
+    layers += [(layer.name, layer.geometry, list(layer_rows(layer, placement))) for layer in beside if layer.rows]
     counts = {layer: len(rows) for layer, _, rows in layers}
+    styles = {"regions": vector_style(classes, "area"), "strokes": vector_style(classes, "line")}
+    styles |= {layer.name: layer.style for layer in beside}
     with atomic_path(target, verify=lambda path: _verify(path, counts)) as path, _told(target):
         for position, (layer, geometry, rows) in enumerate(layers):
             _write_layer(path, layer, geometry, rows, placement.crs_wkt, facts, append=position > 0)
-        _finish(path, [layer for layer, _, _ in layers], classes, created or _NO_TIME)
+        _finish(path, {layer: styles[layer] for layer in counts}, created or _NO_TIME)
 
 
 def read_gpkg(path: str | os.PathLike[str], *, remeasure: Remeasure | None = None) -> list[Trace]:
@@ -170,7 +183,8 @@ def _write_layer(
     *,
     append: bool,
 ) -> None:
-    names = list(dict.fromkeys([*COLUMNS, *(name for _, row in rows for name in row)]))
+    first = COLUMNS if layer in ("regions", "strokes") else ()
+    names = list(dict.fromkeys([*first, *(name for _, row in rows for name in row)]))
     columns, missing = [], []
     for name in names:
         values = [row.get(name) for _, row in rows]
@@ -203,12 +217,11 @@ def _write_layer(
         )
 
 
-def _finish(path: Path, layers: list[str], classes: ClassTable, time: str) -> None:
+def _finish(path: Path, styles: dict[str, str], time: str) -> None:
     """Add styles, and take out the clock times that GDAL put in."""
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(_STYLES)
-        for layer in layers:
-            qml = vector_style(classes, "area" if layer == "regions" else "line")
+        for layer, qml in styles.items():
             row = ("", "", layer, "geom", "graven", qml, "", 1, "Classes in their colours", "", None, time)
             columns = (
                 "f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML, styleSLD, "

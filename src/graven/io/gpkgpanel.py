@@ -45,6 +45,10 @@ class GpkgPanel:
         Hash or name of the input.
     affine : tuple of 6 floats
         From pixels to the coordinates in the file.
+    valid_px : int or None, pixels
+        Where something is known; None where the file does not say.
+    n_traces : dict of int to int, or None
+        Traces of each class when the file was written; None where it does not say.
     """
 
     height: int
@@ -53,6 +57,8 @@ class GpkgPanel:
     pixel_size: PixelSize | None
     source: str
     affine: Affine6
+    valid_px: int | None = None
+    n_traces: dict[int, int] | None = None
 
 
 def read_gpkg_panel(path: str | os.PathLike[str]) -> GpkgPanel:
@@ -169,7 +175,17 @@ def _panel(facts: dict[str, Any], crs: str | None) -> GpkgPanel:
         georeference = (
             Georeference(affine, None, "local", None) if found is None else georeference_of(found, affine, {})
         )
-    return GpkgPanel(height, width, georeference, pixel_size, str(facts["source"]), affine)
+    valid_px, counted = facts.get("valid_px"), facts.get("n_traces")
+    return GpkgPanel(
+        height,
+        width,
+        georeference,
+        pixel_size,
+        str(facts["source"]),
+        affine,
+        None if valid_px is None else int(valid_px),
+        None if counted is None else {int(number): int(count) for number, count in counted.items()},
+    )
 
 
 def features_of(path: Path, layer: str) -> list[Feature]:

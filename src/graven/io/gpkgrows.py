@@ -28,9 +28,12 @@ COLUMNS = (
 _LISTED = COLUMNS[7:12]
 
 TEXT_COLUMNS = frozenset(
-    {"uid", "class", "class_uri", "status", "creator", "generator", "run_id", "created", "modified", "note", "measures"}
+    {
+        *("uid", "class", "class_uri", "status", "creator", "generator", "run_id", "created", "modified", "note"),
+        *("measures", "kind", "contact"),
+    }
 )
-WHOLE_COLUMNS = frozenset({"number", "class_id", "part"})
+WHOLE_COLUMNS = frozenset({"number", "class_id", "part", "degree", "network", "is_open"})
 
 
 def region_rows(
@@ -49,11 +52,15 @@ def region_rows(
 def stroke_rows(
     traces: Sequence[Trace], placement: Placement, classes: ClassTable, shared: Row
 ) -> Iterator[tuple[bytes, Row]]:
-    """Yield geometry (WKB) and columns of each centre-line."""
+    """Yield geometry (WKB) and columns of each centre-line; a trace that is one line has all its measures there."""
     for trace in traces:
+        is_line = not trace.polygons and len(trace.lines) == 1
+        whole: Row = {**columns_of(trace.measures)} if is_line else {}
+        if (mean := trace.measures.get("width_mean")) is not None and whole:
+            whole[f"width_sigma_{mean.unit}"] = mean.sigma
         for index, line in enumerate(trace.lines):
             width, p95 = stroke_measure(trace, index, "width"), stroke_measure(trace, index, "width_p95")
-            row = _head(trace, classes) | {"part": index + 1} | dict.fromkeys(_LISTED)
+            row = _head(trace, classes) | {"part": index + 1} | dict.fromkeys(_LISTED) | whole
             if width is not None:
                 unit = width.unit
                 row |= {f"width_{unit}": width.value, f"width_mean_{unit}": width.value}

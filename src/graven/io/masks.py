@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from graven.types.raster import PixelSize, Raster
 
-__all__ = ["Mask", "open_mask", "probability_reader", "read_mask"]
+__all__ = ["Mask", "class_probability_reader", "open_mask", "probability_reader", "read_mask"]
 
 BAND_ROWS = 1024
 _VALUES = {0, 1, 255}
@@ -128,6 +128,36 @@ def probability_reader(path: str | os.PathLike[str], mask: Raster) -> Callable[[
     DataError
         If it is no probability of one class: a photograph or a mask would give wrong uncertainties.
     """
+    read = class_probability_reader(path, mask, n_classes=1)
+    return lambda window: read(window)[0]
+
+
+def class_probability_reader(
+    path: str | os.PathLike[str], mask: Raster, *, n_classes: int
+) -> Callable[[Window], NDArray[np.uint8]]:
+    """Open the probability raster of several classes.
+
+    Parameters
+    ----------
+    path : path
+        What `graven.io.geotiff.write_probability_cog` wrote, or as many bands of float32 from 0 to 1.
+    mask : Raster
+        What it belongs to; size and, where both have one, frame must be the same.
+    n_classes : int, >= 1
+        Bands that it must have.
+
+    Returns
+    -------
+    callable
+        ``read(window) -> (C, h, w)`` uint8, probability times 255.
+
+    Raises
+    ------
+    MismatchError
+        If size or frame differ.
+    DataError
+        If it is no probability of so many classes.
+    """
     name = Path(path).name
     prob = open_raster(path, palette="index", hash_source=False)
     if (prob.height, prob.width) != (mask.height, mask.width):
@@ -140,14 +170,16 @@ def probability_reader(path: str | os.PathLike[str], mask: Raster) -> Callable[[
     is_float = prob.dtype == np.float32
     header = inspect(path)
     tags = TiffSource(header, palette="index").tags if header.format == "tiff" else {}
-    if prob.n_bands != 1 or not (is_float or (prob.dtype == np.uint8 and tags.get("GRAVEN_CONTENT") == "probability")):
+    is_ours = prob.dtype == np.uint8 and tags.get("GRAVEN_CONTENT") == "probability"
+    if prob.n_bands != n_classes or not (is_float or is_ours):
+        what, bands = ("one class", "one band") if n_classes == 1 else (f"{n_classes} classes", f"{n_classes} bands")
         raise DataError(
-            f"{name} must be a probability of one class: a file of graven that ends in _prob.tif, or one band of "
+            f"{name} must be a probability of {what}: a file of graven that ends in _prob.tif, or {bands} of "
             f"float32 from 0 to 1; got {prob.n_bands} of {prob.dtype}"
         )
 
     def read(window: Window) -> NDArray[np.uint8]:
-        pixels = prob.read(window)[0]
+        pixels = prob.read(window)
         if not is_float:
             return np.asarray(pixels, np.uint8)
         known = np.where(prob.read_valid_padded(window), pixels, 0)

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 if TYPE_CHECKING:
     from graven.types import ClassDefinition, ClassTable
 
-__all__ = ["LOOKS", "svg_hatch", "vector_style"]
+__all__ = ["LOOKS", "island_style", "node_style", "svg_hatch", "vector_style"]
 
 LOOKS: dict[str, tuple[str, str]] = {
     "solid": ("solid", '<rect width="{s}" height="{s}" fill="black"/>'),
@@ -18,6 +18,10 @@ LOOKS: dict[str, tuple[str, str]] = {
     "horizontal": ("horizontal", '<path d="M0 {h}H{s}" {line}/>'),
 }
 """Of each hatch of `graven.types.labels`: fill style of QGIS, and the cell of an SVG pattern of side ``s``."""
+
+
+_MARKERS = {"I": "circle", "O": "square", "Y": "triangle", "X": "cross2"}
+"""Kind of a node of cracks → marker of QGIS."""
 
 
 def svg_hatch(entry: ClassDefinition, *, size: float) -> str:
@@ -56,17 +60,63 @@ def vector_style(classes: ClassTable, geometry: Literal["area", "line"]) -> str:
     str
         QML for the column ``styleQML`` of ``layer_styles``.
     """
-    categories, symbols = [], []
-    for index, entry in enumerate(classes.classes):
-        label = quoteattr(entry.name)
-        categories.append(
-            f'      <category symbol="{index}" value="{entry.id}" label={label} render="true" type="integer"/>'
-        )
-        symbols.append(_area_symbol(index, entry) if geometry == "area" else _line_symbol(index, entry))
-    listed, drawn = "\n".join(categories), "\n".join(symbols)
+    draw = _area_symbol if geometry == "area" else _line_symbol
+    found = [(str(entry.id), entry.name, draw(index, entry)) for index, entry in enumerate(classes.classes)]
+    return _categorized("class_id", "integer", found)
+
+
+def node_style() -> str:
+    """Describe a QGIS layer style of the nodes of cracks: a black marker for each kind.
+
+    Returns
+    -------
+    str
+        As `vector_style`.
+    """
+    looks = {
+        kind: {
+            "name": marker,
+            "color": "255,255,255,255",
+            "outline_color": "0,0,0,255",
+            "outline_width": "0.3",
+            "outline_width_unit": "MM",
+            "size": "2",
+            "size_unit": "MM",
+        }
+        for kind, marker in _MARKERS.items()
+    }
+    found = [
+        (kind, kind, _symbol(index, "marker", "SimpleMarker", look)) for index, (kind, look) in enumerate(looks.items())
+    ]
+    return _categorized("kind", "string", found)
+
+
+def island_style() -> str:
+    """Describe a QGIS layer style of islands: an outline, dashed where an island is open.
+
+    Returns
+    -------
+    str
+        As `vector_style`.
+    """
+    look = {"style": "no", "outline_color": "80,80,80,255", "outline_width": "0.2", "outline_width_unit": "MM"}
+    found = [
+        (str(index), label, _symbol(index, "fill", "SimpleFill", look | {"outline_style": line}))
+        for index, (label, line) in enumerate((("closed", "solid"), ("open", "dash")))
+    ]
+    return _categorized("is_open", "integer", found)
+
+
+def _categorized(column: str, kind: str, found: list[tuple[str, str, str]]) -> str:
+    """Put value, label and symbol of each category of a column into a style."""
+    listed = "\n".join(
+        f'      <category symbol="{index}" value="{value}" label={quoteattr(label)} render="true" type="{kind}"/>'
+        for index, (value, label, _) in enumerate(found)
+    )
+    drawn = "\n".join(symbol for _, _, symbol in found)
     return f"""<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
 <qgis version="3.28" styleCategories="Symbology">
-  <renderer-v2 type="categorizedSymbol" attr="class_id" symbollevels="0" enableorderby="0" forceraster="0">
+  <renderer-v2 type="categorizedSymbol" attr="{column}" symbollevels="0" enableorderby="0" forceraster="0">
     <categories>
 {listed}
     </categories>

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graven.io.fs import write_text_atomic
@@ -16,10 +17,44 @@ if TYPE_CHECKING:
 
     from graven.types import ClassTable, Measure, Trace
 
-__all__ = ["write_measures", "write_totals"]
+__all__ = ["Table", "write_measures", "write_table", "write_totals"]
 
 _HEAD = ("uid", "number", "class_id", "class", "status", "confidence")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a record.
+
+    Attributes
+    ----------
+    head : tuple of str
+        Names of the columns, units included.
+    rows : tuple of tuple
+        Text, whole numbers, numbers, or None for what is not known.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | None, ...], ...]
+
+
+def write_table(target: str | os.PathLike[str], table: Table) -> None:
+    """Write any table as CSV.
+
+    Parameters
+    ----------
+    target : path
+        ``<item>_<what>.csv``.
+    table : Table
+        What to write, as `write_measures` does: numbers at nine significant digits, the unknown and the infinite empty.
+
+    Raises
+    ------
+    DiskFull, OutputError
+        As in `graven.io.fs.atomic_path`.
+    """
+    write_text_atomic(target, _csv([list(table.head), *([_cell(value) for value in row] for row in table.rows)]))
 
 
 def write_measures(target: str | os.PathLike[str], traces: Sequence[Trace], *, classes: ClassTable) -> None:
@@ -94,6 +129,10 @@ def _csv(table: list[list[str]]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerows(table)
     return text.getvalue()
+
+
+def _cell(value: str | float | None) -> str:
+    return _text(value) if isinstance(value, str) else _number(value)
 
 
 def _number(value: float | None) -> str:

@@ -18,13 +18,13 @@ from graven.errors import InputError, MismatchError
 from graven.types import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from graven.types import PixelSize, Ring
 
-__all__ = ["AreaChange", "LineChange", "changed_areas", "changed_lines", "stretches"]
+__all__ = ["AreaChange", "LineChange", "changed_areas", "changed_lines", "resample", "stretches"]
 
 STEP_PX = 0.5
 MAX_TURN_DEG = 35.0
@@ -93,6 +93,7 @@ def changed_lines(
     min_length_px: float,
     residual_px: float = 0.0,
     pixel_size: PixelSize | None = None,
+    shows: Callable[[Ring], NDArray[np.bool_]] | None = None,
 ) -> LineChange:
     """Find the parts of lines that no line of another date accompanies.
 
@@ -111,6 +112,9 @@ def changed_lines(
         How far the photographs lie beside each other; enters the uncertainty of both ends of a piece.
     pixel_size : PixelSize, optional
         Without it lengths are in pixels.
+    shows : callable, optional
+        ``shows(points) -> (N,)`` bool, asked about points a pixel apart of what nothing accompanies: where this date's
+        photograph shows a line and the other's does not (`graven.measure.evidence`).
 
     Returns
     -------
@@ -136,22 +140,26 @@ def changed_lines(
         )
     company = _Company(others)
     side = (1.0, 1.0) if pixel_size is None else (pixel_size.x_mm, pixel_size.y_mm)
-    pieces, lengths_px, below = [], [], 0.0
-    lengths = []
+    pieces, lengths, below = [], [], 0.0
     for line in lines:
         points, tangents = _resampled(line)
         if len(points) < 2:
             continue
         alone = ~company.along(points, tangents, tolerance_px)
         for first, last in stretches(alone):
-            piece = points[max(0, first - 1) : last + 1]  # what runs along the other ends between two points
-            length_px, length = _length(piece), _length(piece * side)
-            if length_px < min_length_px:
-                below += length
-                continue
-            pieces.append(piece)
-            lengths_px.append(length_px)
-            lengths.append(length)
+            whole = points[max(0, first - 1) : last + 1]  # what runs along the other ends between two points
+            if shows is not None and _length(whole) >= min_length_px:
+                seen = whole[:: round(1 / STEP_PX)]
+                parts = [seen[a:b] for a, b in stretches(shows(seen)) if b - a >= 2]
+            else:
+                parts = [whole]
+            for piece in parts:
+                length = _length(piece * side)
+                if _length(piece) < min_length_px:
+                    below += length
+                    continue
+                pieces.append(piece)
+                lengths.append(length)
     tip = math.hypot(TIP_SIGMA_PX, residual_px) * math.sqrt(2) * math.sqrt(side[0] * side[1])
     unit = "px" if pixel_size is None else "mm"
     scale = 0.0 if pixel_size is None else pixel_size.sigma_rel
@@ -176,6 +184,7 @@ def changed_areas(
     min_area_px: float,
     residual_px: float = 0.0,
     pixel_size: PixelSize | None = None,
+    differ: Callable[[NDArray[np.int32], NDArray[np.bool_]], NDArray[np.bool_]] | None = None,
 ) -> AreaChange:
     """Find the areas of one date that the other does not have.
 
@@ -193,6 +202,9 @@ def changed_areas(
         How far the photographs lie beside each other; shifts the old border, and so enters the uncertainty.
     pixel_size : PixelSize, optional
         Without it areas are in square pixels.
+    differ : callable, optional
+        ``differ(labels, chosen) -> (N,)`` bool, asked which of the numbered pieces look different in the photographs
+        of the two dates (`graven.measure.evidence.areas_differ`).
 
     Returns
     -------
@@ -230,6 +242,8 @@ def changed_areas(
     counts[labels[far]] = True
     counts &= areas >= max(1.0, min_area_px)
     counts[0] = False
+    if differ is not None and counts.any():
+        counts &= differ(np.asarray(labels, np.int32), counts)
     kept = counts[labels]
     pixel = 1.0 if pixel_size is None else pixel_size.area_mm2
     unit = "px2" if pixel_size is None else "mm2"
@@ -275,6 +289,29 @@ def stretches(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     padded = np.concatenate([[False], mask, [False]])
     edges = np.flatnonzero(padded[1:] != padded[:-1])
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def resample(line: Ring, *, step_px: float) -> Ring:
+    """Give points of a line at equal distances, its ends among them.
+
+    Parameters
+    ----------
+    line : ndarray of shape (N, 2), float64, pixels
+        Vertices.
+    step_px : float, > 0, pixels
+        Distance of the points, about.
+
+    Returns
+    -------
+    ndarray of shape (M, 2), float64
+        None where the line is shorter than a step.
+    """
+    points = np.asarray(line, np.float64)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    if along[-1] < step_px:
+        return np.zeros((0, 2))
+    places = np.linspace(0, along[-1], max(2, round(along[-1] / step_px) + 1))
+    return np.column_stack([np.interp(places, along, points[:, axis]) for axis in (0, 1)])
 
 
 class _Company:

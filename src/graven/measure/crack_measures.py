@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from graven.measure.crack_width import CrackWidths
     from graven.types import PixelSize, Ring
 
-__all__ = ["Crack", "CrackNetwork", "CrackSurvey", "measure_cracks"]
+__all__ = ["Crack", "CrackNetwork", "CrackSurvey", "measure_cracks", "networks_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ def measure_cracks(
     shift = np.hypot(BOUNDARY_SIGMA_PX, widths.growth / 2 / math.sqrt(12))
     moment, rose = directions_of(graph)
     cracks = _cracks(graph, widths, network, shift, moment, scale)
-    networks = _networks(graph, network, shift, scale)
+    networks = networks_of(graph, network, shift, scale)
     measures = counts_of(graph, np.arange(len(graph)), shift, scale) | panel_measures(
         graph, widths, shift, moment, valid_px=n_valid, scale=scale
     )
@@ -276,9 +276,27 @@ def _cracks(
     return cracks
 
 
-def _networks(
+def networks_of(
     graph: CrackGraph, network: NDArray[np.int64], shift: NDArray[np.float64], scale: Scale
 ) -> list[CrackNetwork]:
+    """List the networks of a graph with their measures.
+
+    Parameters
+    ----------
+    graph : CrackGraph
+        The cracks.
+    network : ndarray of shape (E,), int64
+        Network of each, from 0 (`graven.measure.crack_totals.network_of`).
+    shift : ndarray of shape (E,), float64, units
+        Uncertainty of the borders of each crack.
+    scale : Scale
+        What a unit is.
+
+    Returns
+    -------
+    list of CrackNetwork
+        In the order of their numbers.
+    """
     order = np.argsort(network, kind="stable")
     members = np.split(order, np.searchsorted(network[order], np.arange(1, int(network.max(initial=-1)) + 1)))
     return [

@@ -175,7 +175,7 @@ def counts_of(
 
 def panel_measures(
     graph: CrackGraph,
-    widths: CrackWidths,
+    widths: CrackWidths | None,
     shift: NDArray[np.float64],
     moment: NDArray[np.complex128],
     *,
@@ -186,8 +186,10 @@ def panel_measures(
 
     Parameters
     ----------
-    graph, widths
+    graph : CrackGraph
         The cracks.
+    widths : CrackWidths or None
+        Their widths, where they are known.
     shift, moment
         Uncertainty of the borders, and `directions_of`, of each crack.
     valid_px : int, > 0, pixels
@@ -214,12 +216,13 @@ def panel_measures(
     if length == 0:
         return measures
     measures["spacing"] = Measure(1 / density, scale.unit, relative / density)
-    sigma = width_sigmas(widths, shift)
-    mean, mean_sigma = (float(np.average(values, weights=graph.length)) for values in (widths.mean, sigma))
-    measures["width_mean"] = scale.width(mean, mean_sigma)
-    measures["width_p95"] = scale.width(float(np.quantile(widths.width, 0.95)), mean_sigma)
-    widest = int(np.argmax(widths.width))
-    measures["width_max"] = scale.width(float(widths.width[widest]), float(sigma[widths.crack[widest]]))
+    if widths is not None:
+        sigma = width_sigmas(widths, shift)
+        mean, mean_sigma = (float(np.average(values, weights=graph.length)) for values in (widths.mean, sigma))
+        measures["width_mean"] = scale.width(mean, mean_sigma)
+        measures["width_p95"] = scale.width(float(np.quantile(widths.width, 0.95)), mean_sigma)
+        widest = int(np.argmax(widths.width))
+        measures["width_max"] = scale.width(float(widths.width[widest]), float(sigma[widths.crack[widest]]))
     resultant = complex(moment.sum()) / length
     turn = math.degrees(math.sqrt(2) * float(np.average(shift, weights=graph.length)) * len(graph) / length)
     measures["direction"] = Measure(float(direction_deg(np.array([resultant]))[0]), "deg", turn)
@@ -228,6 +231,6 @@ def panel_measures(
     is_open = distance > 0
     if is_open.any():
         apart = float(distance[is_open].sum())
-        tortuosity = float(graph.length[is_open].sum()) / apart
+        tortuosity = max(1.0, float(graph.length[is_open].sum()) / apart)  # a drawn line may end beside its node
         measures["tortuosity"] = Measure(tortuosity, "", (tortuosity - 1) * 2 * float(shift[is_open].sum()) / apart)
     return measures

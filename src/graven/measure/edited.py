@@ -9,12 +9,15 @@ import numpy as np
 import shapely
 
 from graven.measure.shape import bounding_rectangle, pixel_sides
+from graven.measure.uncertainty import area_sigma, border_shift_sigma
 from graven.types import Measure
 
 if TYPE_CHECKING:
-    from graven.types import PixelSize, Trace
+    from numpy.typing import NDArray
 
-__all__ = ["geometry_measures"]
+    from graven.types import PixelSize, Ring, Trace
+
+__all__ = ["geometry_measures", "loss_measures"]
 
 _STAIR_PX = 1.0  # the outline of a traced object is a staircase whose steps lie within 0.71 px of the border behind it
 
@@ -52,9 +55,7 @@ def geometry_measures(trace: Trace, pixel_size: PixelSize | None) -> dict[str, M
     if not trace.polygons:
         return {"length": Measure(sum(lengths), unit)} | measures
     shape = shapely.MultiPolygon([(part[0], part[1:]) for part in trace.polygons])
-    outline = shapely.simplify(shape, _STAIR_PX)
-    outline = shape if outline.is_empty else outline
-    perimeter = shapely.transform(outline, lambda points: points * sides).length
+    perimeter = _perimeter(shape, sides)
     area = float(shape.area * sides.prod())
     filled = shapely.union_all([shapely.Polygon(part[0]) for part in trace.polygons]).area * sides.prod()
     points = np.concatenate([part[0] for part in trace.polygons]) * sides
@@ -62,7 +63,7 @@ def geometry_measures(trace: Trace, pixel_size: PixelSize | None) -> dict[str, M
     box_width, box_height = (float(side) for side in np.ptp(points, axis=0))
     found = {
         "area": Measure(area, f"{unit}2"),
-        "perimeter": Measure(float(perimeter), unit),
+        "perimeter": Measure(perimeter, unit),
         "length": Measure(length, unit),
         "width": Measure(width, unit),
         "bbox_width": Measure(box_width, unit),
@@ -71,3 +72,59 @@ def geometry_measures(trace: Trace, pixel_size: PixelSize | None) -> dict[str, M
         "pecked_share": Measure(area / float(filled), ""),
     }
     return found | ({"stroke_length": Measure(sum(lengths), unit)} if lengths else {}) | measures
+
+
+def loss_measures(
+    polygons: tuple[tuple[Ring, ...], ...],
+    *,
+    height: int,
+    width: int,
+    valid_px: int,
+    pixel_size: PixelSize | None,
+) -> dict[str, Measure]:
+    """Measure a loss by its outline.
+
+    Parameters
+    ----------
+    polygons : tuple of tuple of Ring
+        Its parts, in pixels.
+    height, width : int, pixels
+        Size of the raster.
+    valid_px : int, > 0, pixels
+        Pixels of the raster where something is known.
+    pixel_size : PixelSize or None
+        Without it the measures are in pixels.
+
+    Returns
+    -------
+    dict of str to Measure
+        As `graven.measure.loss_areas.measure_losses`, but that the area is that of the polygons, the perimeter that of
+        the outline simplified to 1 pixel, and the edge of the panel that of the raster. The uncertainty holds the scale
+        and half a pixel along the outline.
+    """
+    sides = np.array(pixel_sides(pixel_size))
+    unit, scale = ("px", 0.0) if pixel_size is None else ("mm", pixel_size.sigma_rel)
+    shape = shapely.MultiPolygon([(part[0], part[1:]) for part in polygons])
+    area = float(shape.area * sides.prod())
+    perimeter = _perimeter(shape, sides)
+    shift = border_shift_sigma(perimeter, area_sigma_threshold=0.0, pixel=math.sqrt(float(sides.prod())))
+    sigma = area_sigma(area, perimeter=perimeter, shift_sigma=shift, scale_sigma_rel=scale)
+    diameter = 2 * math.sqrt(area / math.pi)
+    left, top, right, bottom = shape.bounds
+    gaps = min(left, width - right) * sides[0], min(top, height - bottom) * sides[1]
+    edge = max(0.0, float(min(gaps)))
+    valid_area = valid_px * float(sides.prod())
+    return {
+        "area": Measure(area, f"{unit}2", sigma),
+        "perimeter": Measure(perimeter, unit),
+        "equivalent_diameter": Measure(diameter, unit, diameter / 2 * sigma / area),
+        "edge_distance": Measure(edge, unit, math.hypot(scale * edge, shift)),
+        "share": Measure(area / valid_area, "", shift * perimeter / valid_area),
+    }
+
+
+def _perimeter(shape: shapely.MultiPolygon, sides: NDArray[np.float64]) -> float:
+    """Measure the outline without the steps of a traced one."""
+    outline = shapely.simplify(shape, _STAIR_PX)
+    outline = shape if outline.is_empty else outline
+    return float(shapely.transform(outline, lambda points: points * sides).length)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from graven.errors import MismatchError
-from graven.measure.change import changed_areas, changed_lines, stretches
+from graven.errors import DataError, MismatchError
+from graven.measure.change import changed_areas, changed_lines, resample, stretches
 from graven.measure.components import find_components, read_runs
+from graven.measure.evidence import Sight, areas_differ, detail_agreement, even_light
 from graven.measure.polygons import trace_polygons
 from graven.methods.tracing import TraceRecord
+from graven.prepare.bands import bands_view
 from graven.prepare.registration import transform_points
 from graven.types import NODATA, ClassDefinition, ClassTable, Measure, Step, Trace, Window, trace_uid
 
@@ -51,6 +54,9 @@ FAINT = 0.2
 FAINT_LONG = 5.0
 """A speck that a line passes within the tolerance shows over about twice the tolerance; so long is no speck."""
 LINE_PX = 3
+MIN_AGREEMENT = 0.93
+BESIDE_LOSS_PX = 4
+"""So near to a loss a line is its edge or its shadow, and not told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,13 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def compare(before: ConditionRecord, after: ConditionRecord, registration: Registration) -> Comparison:
+def compare(
+    before: ConditionRecord,
+    after: ConditionRecord,
+    registration: Registration,
+    *,
+    min_agreement: float = MIN_AGREEMENT,
+) -> Comparison:
     """Tell what has come and gone.
 
     Parameters
@@ -89,6 +101,8 @@ def compare(before: ConditionRecord, after: ConditionRecord, registration: Regis
         Of the two photographs, traced with the same model.
     registration : Registration
         From the earlier photograph to the later.
+    min_agreement : float, -1 to 1
+        How well the fine detail of the photographs must agree (`graven.measure.evidence.detail_agreement`).
 
     Returns
     -------
@@ -99,10 +113,13 @@ def compare(before: ConditionRecord, after: ConditionRecord, registration: Regis
     ------
     MismatchError
         If the records were made with different thresholds.
+    DataError
+        If the light of the two photographs differs too much.
 
     Notes
     -----
-    Holds some ten bytes per pixel of both photographs.
+    What the model traces at one date alone counts only where the photographs themselves differ: a line that one shows
+    and the other does not, an area whose colour has changed. Holds some forty bytes per pixel of both photographs.
     """
     if before.plan.threshold != after.plan.threshold:
         raise MismatchError(
@@ -118,10 +135,19 @@ def compare(before: ConditionRecord, after: ConditionRecord, registration: Regis
     shortest = max(MIN_LENGTH_PX, WIDTHS_LONG * width_px, 3 * tolerance)
     smallest = max(MIN_AREA_PX, before.plan.min_area_px, tolerance**2)
     known = old.valid & new.valid
-    gained = changed_lines(new.unseen_by(old, known, tolerance), old.lines, min_length_px=shortest, **limits)
-    lost = changed_lines(old.unseen_by(new, known, tolerance), new.lines, min_length_px=shortest, **limits)
-    more = changed_areas(new.losses, old.losses, valid=known, min_area_px=smallest, **limits)
-    less = changed_areas(old.losses, new.losses, valid=known, min_area_px=smallest, **limits)
+    _check_light(detail_agreement(old.even, new.even, known), min_agreement)
+    sights = [Sight.of(date.even, date.long_lines(), width_px=max(1.0, width_px)) for date in (old, new)]
+    colours = _balanced(old.colours, new.colours, known)
+    cracks = {"min_length_px": shortest, **limits}
+    gained = changed_lines(
+        new.unseen_by(old, known, tolerance), old.lines, shows=partial(sights[1].alone, other=sights[0]), **cracks
+    )
+    lost = changed_lines(
+        old.unseen_by(new, known, tolerance), new.lines, shows=partial(sights[0].alone, other=sights[1]), **cracks
+    )
+    holes = {"valid": known, "min_area_px": smallest, **limits}
+    more = changed_areas(new.losses, old.losses, differ=partial(areas_differ, pictures=colours[::-1]), **holes)
+    less = changed_areas(old.losses, new.losses, differ=partial(areas_differ, pictures=colours), **holes)
     source = f"{raster.source_sha256 or raster.name}:{after.plan.raster.source_sha256 or after.plan.raster.name}"
     labels = _labels(known, (gained, lost), (more, less))
     traces = (
@@ -171,17 +197,26 @@ class _Date:
         raster = record.plan.raster
         labels = record.read_mask(Window(0, 0, raster.height, raster.width))
         prob = record.prob.read(Window(0, 0, raster.height, raster.width))[0]
-        lines = [crack.points for crack in record.survey.cracks]
+        colours = bands_view(raster, n_bands=3)[0].read(Window(0, 0, raster.height, raster.width))
+        lines = [line for trace in record.traces for line in trace.lines]
         self.valid = labels != NODATA
         if matrix is not None and shape is not None:
             half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
             index = np.linalg.inv(half) @ matrix @ half
             labels = _warped(labels, index, shape, cv2.INTER_NEAREST, NODATA)
             prob = _warped(prob, index, shape, cv2.INTER_LINEAR, 0)
+            colours = np.stack([_warped(band, index, shape, cv2.INTER_LINEAR, 0) for band in colours])
             lines = [transform_points(matrix, line) for line in lines]
             self.valid = labels != NODATA
         self.lines, self.losses = lines, labels == 2
+        self.even = even_light(cv2.cvtColor(np.moveaxis(colours, 0, -1), cv2.COLOR_RGB2GRAY), self.valid)
+        self.colours = even_light(colours, self.valid)
         self._cracks, self._prob = labels == 1, prob
+
+    def long_lines(self) -> list[Ring]:
+        """Give the lines that are long enough to say how lines look here, a point per pixel."""
+        resampled = (resample(line, step_px=1.0) for line in self.lines)
+        return [line for line in resampled if len(line) >= MIN_LENGTH_PX]
 
     def unseen_by(self, other: _Date, known: NDArray[np.bool_], tolerance_px: float) -> list[Ring]:
         """Give the parts of lines that lie where both dates are known and that the other does not show faintly.
@@ -189,10 +224,12 @@ class _Date:
         Faint is what the other date has below the threshold and apart from its cracks, over some length, and what has
         fallen off there: whether a line runs along a crack, or grew beyond its tip, is not decided here.
         """
-        radius = max(1, round(tolerance_px))
+        radius, beside = max(1, round(tolerance_px)), 2 * BESIDE_LOSS_PX + 1
         around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
         weak = (other._prob >= FAINT * 255) & ~cv2.dilate(other._cracks.astype(np.uint8), around).astype(bool)
         faint = cv2.dilate((weak | other.losses).astype(np.uint8), around).astype(bool)
+        edge = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (beside, beside))
+        faint |= cv2.dilate((self.losses | other.losses).astype(np.uint8), edge).astype(bool)
         height, width = known.shape
         kept: list[Ring] = []
         for line in self.lines:
@@ -205,6 +242,22 @@ class _Date:
             here[inside] = known[rows[inside], cols[inside]] & ~seen[inside]
             kept += [line[first:last] for first, last in stretches(here) if last - first >= 2]
         return kept
+
+
+def _check_light(agreement: float, needed: float) -> None:
+    if agreement < needed:
+        raise DataError(
+            f"before and after were lit too differently (their fine detail agrees by {agreement:.2f}, {needed:.2f} is "
+            "needed), so shadows would pass for change; photograph both dates in the same light"
+        )
+
+
+def _balanced(
+    old: NDArray[np.float32], new: NDArray[np.float32], known: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Give both dates the same balance of colours."""
+    gains = [float(np.median(a[known]) / max(1e-3, float(np.median(b[known])))) for a, b in zip(old, new, strict=True)]
+    return old, new * np.array(gains, np.float32)[:, None, None]
 
 
 def _warped(

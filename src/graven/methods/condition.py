@@ -8,7 +8,6 @@ as future work.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +15,13 @@ import numpy as np
 
 from graven.errors import MismatchError
 from graven.measure.components import bands
-from graven.measure.crack_measures import measure_cracks
-from graven.measure.crack_style import craquelure_style
-from graven.measure.islands import find_islands, island_totals
-from graven.measure.loss_areas import measure_losses, size_table
 from graven.measure.objects import find_objects
+from graven.methods.damage import measure_damage
 from graven.methods.prediction import BAND_ROWS, on_input_grid, predict
 from graven.methods.tracing import TracePlan, TraceRecord, panel, provenance
 from graven.predict.classes import class_map
 from graven.prepare.bands import grey_reader
-from graven.types import NODATA, Measure, Trace, trace_uid
+from graven.types import NODATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.measure.components import Components
-    from graven.measure.crack_measures import CrackSurvey
-    from graven.measure.crack_style import CraquelureStyle
-    from graven.measure.islands import Island
-    from graven.measure.loss_areas import LossArea, SizeBin
     from graven.measure.objects import Evidence
+    from graven.methods.damage import Damage
     from graven.methods.prediction import Tracer
     from graven.types import ClassTable, Raster, Window
 
@@ -53,20 +46,11 @@ class ConditionRecord(TraceRecord):
 
     Attributes
     ----------
-    survey : CrackSurvey
-        Cracks, networks, nodes and the rose of directions.
-    islands : tuple of Island
-        Regions between cracks.
-    style : CraquelureStyle
-        What the pattern of cracks is like.
-    sizes : tuple of SizeBin
-        Losses by size.
+    damage : Damage
+        Nodes, networks, islands, sizes and the rose of directions; its traces and totals are those of the record.
     """
 
-    survey: CrackSurvey
-    islands: tuple[Island, ...]
-    style: CraquelureStyle
-    sizes: tuple[SizeBin, ...]
+    damage: Damage
 
 
 def trace(
@@ -115,23 +99,18 @@ def trace(
     probs, summary, screening = predict(found, segmenter, gate, progress=progress)
     prob = on_input_grid(found, probs)
     objects = _objects(prob, raster, planned, classes)
-    size: dict[str, Any] = {"pixel_size": raster.pixel_size}
-    valid = _whole(raster.read_valid, raster, bool)
-    masks = [_painted(components) for components, _ in objects]
-    crack_prob = _whole(lambda window: prob.read(window)[0], raster, np.uint8)
-    survey = measure_cracks(
-        masks[0],
+    (cracks, _), (losses, evidence) = objects
+    damage = measure_damage(
+        cracks,
+        losses,
+        evidence=evidence,
+        valid=_whole(raster.read_valid, raster, bool),
         image=_whole(grey_reader(raster), raster, np.uint8),
-        prob=crack_prob,
-        other=masks[1],
-        valid=valid,
+        prob=_whole(lambda window: prob.read(window)[0], raster, np.uint8),
         threshold=planned.threshold,
-        **size,
+        pixel_size=raster.pixel_size,
+        source=raster.source_sha256 or raster.name,
     )
-    islands = find_islands(masks[0], other=masks[1], valid=valid, **size)
-    losses = measure_losses(objects[1][0], evidence=objects[1][1], valid=valid, **size)
-    island_measures = island_totals(islands, valid_px=found.n_valid_px, **size)
-    sizes = tuple(size_table(losses, **size))
     runs = [(entry.id, components.runs) for entry, (components, _) in zip(classes.classes, objects, strict=True)]
 
     def read_mask(window: Window) -> NDArray[np.uint8]:
@@ -141,28 +120,17 @@ def trace(
             labels[painted.astype(bool)] = class_id
         return np.where(raster.read_valid(window), labels, np.uint8(NODATA))
 
-    source = raster.source_sha256 or raster.name
-    crack_id, loss_id = (entry.id for entry in classes.classes)
     return ConditionRecord(
         plan=planned,
         prob=prob,
         read_mask=read_mask,
-        traces=(
-            *_crack_traces(survey, crack_id, source, crack_prob),
-            *_loss_traces(losses, objects[1][1], loss_id, source),
-        ),
-        totals={
-            crack_id: survey.measures | island_measures,
-            loss_id: _loss_totals(sizes, losses),
-        },
+        traces=damage.traces,
+        totals=damage.totals,
         summary=summary,
         provenance=provenance(planned, segmenter, gate),
         valid_sha256=found.valid_sha256,
         activation=None if screening is None else screening.on_input(planned.frame, raster),
-        survey=survey,
-        islands=tuple(islands),
-        style=craquelure_style(survey, island_measures),
-        sizes=sizes,
+        damage=damage,
     )
 
 
@@ -189,45 +157,9 @@ def _objects(
     ]
 
 
-def _painted(components: Components) -> NDArray[np.bool_]:
-    return components.runs.paint(0, components.runs.height).astype(bool)
-
-
 def _whole(read: Callable[[Window], NDArray[Any]], raster: Raster, dtype: type) -> NDArray[Any]:
     """Read a layer of the input grid band by band into one array."""
     out: NDArray[Any] = np.empty((raster.height, raster.width), dtype)
     for window in bands(raster.height, raster.width, BAND_ROWS):
         out[window.slices()] = read(window)
     return out
-
-
-def _crack_traces(survey: CrackSurvey, class_id: int, source: str, prob: NDArray[np.uint8]) -> list[Trace]:
-    """Make a line of every crack; its confidence is the mean probability along it."""
-    height, width = prob.shape
-    traces = []
-    for crack in survey.cracks:
-        cols, rows = np.floor(crack.points).astype(np.intp).T
-        confidence = float(prob[rows.clip(0, height - 1), cols.clip(0, width - 1)].mean()) / 255
-        uid = trace_uid(source, class_id, [crack.points])
-        measures = {**crack.measures, "network": Measure(float(crack.network), "")}
-        traces.append(Trace(uid, crack.number, class_id, (), (crack.points,), confidence, measures))
-    return traces
-
-
-def _loss_traces(losses: list[LossArea], evidence: Evidence | None, class_id: int, source: str) -> list[Trace]:
-    traces = []
-    for index, loss in enumerate(losses):
-        uid = trace_uid(source, class_id, [ring for part in loss.polygons for ring in part])
-        confidence = math.nan if evidence is None else float(evidence.mean[index])
-        traces.append(Trace(uid, loss.number, class_id, loss.polygons, (), confidence, loss.measures))
-    return traces
-
-
-def _loss_totals(sizes: tuple[SizeBin, ...], losses: list[LossArea]) -> dict[str, Measure]:
-    """Add up all losses; errors are added, for they have one cause."""
-    area, share = ([getattr(row, name) for row in sizes] for name in ("area", "share"))
-
-    def added(parts: list[Measure]) -> Measure:
-        return Measure(sum(part.value for part in parts), parts[0].unit, sum(part.sigma or 0.0 for part in parts))
-
-    return {"n_traces": Measure(float(len(losses)), ""), "area": added(area), "loss_share": added(share)}

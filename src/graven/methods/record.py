@@ -7,7 +7,7 @@ Files are named after the input: ``panel_traces.gpkg``, ``panel_traces.svg`` and
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graven.io.dxf import write_dxf
@@ -15,15 +15,17 @@ from graven.io.fs import sha256_file, write_text_atomic
 from graven.io.geojson import geojson_name, write_geojson
 from graven.io.gpkg import write_gpkg
 from graven.io.svg import write_svg
-from graven.io.tables import write_measures, write_totals
+from graven.io.tables import write_measures, write_table, write_totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from graven.io.gpkglayers import Layer
+    from graven.io.tables import Table
     from graven.types import ClassTable, Georeference, Measure, PixelSize, Raster, Trace
 
-__all__ = ["PARTS", "VECTOR_WRITERS", "Scene", "file_hashes", "write_run", "write_vectors"]
+__all__ = ["PARTS", "VECTOR_WRITERS", "Beside", "Scene", "file_hashes", "write_run", "write_vectors"]
 
 PARTS = ("mask", "prob", "traces", "drawing", "measures", "report")
 """What ``--only`` may name."""
@@ -47,6 +49,8 @@ class Scene:
         Hash or name of the input.
     run_id : str or None
         Of the run that made the traces, for the GeoPackage.
+    valid_px : int or None, pixels
+        Where something is known of the panel, for the GeoPackage.
     """
 
     name: str
@@ -56,17 +60,45 @@ class Scene:
     pixel_size: PixelSize | None
     source: str
     run_id: str | None = None
+    valid_px: int | None = None
 
     @classmethod
-    def of(cls, raster: Raster, *, run_id: str | None = None) -> Scene:
+    def of(cls, raster: Raster, *, run_id: str | None = None, valid_px: int | None = None) -> Scene:
         """Describe a raster."""
-        source = raster.source_sha256 or raster.name
-        return cls(raster.name, raster.height, raster.width, raster.georeference, raster.pixel_size, source, run_id)
+        return cls(
+            name=raster.name,
+            height=raster.height,
+            width=raster.width,
+            georeference=raster.georeference,
+            pixel_size=raster.pixel_size,
+            source=raster.source_sha256 or raster.name,
+            run_id=run_id,
+            valid_px=valid_px,
+        )
 
 
-def _gpkg(folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable) -> Path:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a method leaves beside traces.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        Of the GeoPackage.
+    tables : mapping of str to Table
+        By the end of their names: ``rose`` becomes ``panel_rose.csv``.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    tables: Mapping[str, Table] = field(default_factory=dict)
+
+
+def _gpkg(
+    folder: Path, traces: Sequence[Trace], scene: Scene, classes: ClassTable, layers: Sequence[Layer] = ()
+) -> Path:
     target = folder / f"{scene.name}_traces.gpkg"
-    write_gpkg(target, traces, classes=classes, name=scene.name, run_id=scene.run_id, **_where(scene))
+    facts: dict[str, Any] = {"name": scene.name, "run_id": scene.run_id, "valid_px": scene.valid_px}
+    write_gpkg(target, traces, classes=classes, beside=layers, **facts, **_where(scene))
     return target
 
 
@@ -125,6 +157,7 @@ def write_vectors(
     classes: ClassTable,
     totals: Mapping[int, Mapping[str, Measure]],
     parts: Sequence[str] = PARTS,
+    beside: Beside | None = None,
 ) -> list[Path]:
     """Write traces, drawings and measures.
 
@@ -142,6 +175,8 @@ def write_vectors(
         Per class, for ``totals.csv``.
     parts : sequence of str
         Which of ``traces``, ``drawing`` and ``measures`` to write; other names are ignored.
+    beside : Beside, optional
+        Layers that go with the traces and tables that go with the measures.
 
     Returns
     -------
@@ -153,15 +188,19 @@ def write_vectors(
     DiskFull, OutputError
         If a file cannot be written.
     """
-    written = [
-        VECTOR_WRITERS[kind](folder, traces, scene, classes)
-        for part, kinds in _OF_PART.items()
-        if part in parts
-        for kind in kinds
-    ]
+    beside = beside or Beside()
+    written = []
+    for kind in (kind for part, kinds in _OF_PART.items() if part in parts for kind in kinds):
+        if kind == "gpkg":
+            written.append(_gpkg(folder, traces, scene, classes, beside.layers))
+        else:
+            written.append(VECTOR_WRITERS[kind](folder, traces, scene, classes))
     if "measures" in parts:
         write_totals(folder / "totals.csv", totals, classes=classes)
         written.append(folder / "totals.csv")
+        for name, table in beside.tables.items():
+            written.append(folder / f"{scene.name}_{name}.csv")
+            write_table(written[-1], table)
     return written
 
 

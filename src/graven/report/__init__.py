@@ -18,19 +18,32 @@ from graven.report.overview import overview, overview_factor
 from graven.report.pitoti import pitoti_rows
 from graven.report.segment import segment_report
 from graven.report.tables import csv_table, markdown_table, text_table
-from graven.report.values import GateSummary, MethodBox, OutputFile, RotationNote, SegmentReport, Source
+from graven.report.values import (
+    DamageSheet,
+    GateSummary,
+    MeasureBox,
+    MethodBox,
+    OutputFile,
+    RotationNote,
+    SegmentReport,
+    SizeRow,
+    Source,
+)
 
 __all__ = [
+    "DamageSheet",
     "DemoCard",
     "DemoPage",
     "EvaluationOverlay",
     "EvaluationReport",
     "EvaluationRow",
     "GateSummary",
+    "MeasureBox",
     "MethodBox",
     "OutputFile",
     "RotationNote",
     "SegmentReport",
+    "SizeRow",
     "Source",
     "csv_table",
     "demo_page",

@@ -18,7 +18,7 @@ from graven.report.palette import hatch_pattern
 from graven.report.units import round_length
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,6 +35,7 @@ PAGE_MM = (179.0, 208.0)
 _UNITS_PER_MM = 20.0
 _VERTEX_LIMIT = 120_000
 _COARSEST = 2.0 * _UNITS_PER_MM
+_PEN = 0.2 * _UNITS_PER_MM
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,9 @@ def draw_traces(
     denominator: float | None = None,
     direction: Arrow | None = None,
     label: str,
+    numbered: Collection[str] | None = None,
 ) -> Drawing:
-    """Draw objects with outline, hatch and number.
+    """Draw objects with outline, hatch and number; lines of known width as wide as they are, where ink allows.
 
     Parameters
     ----------
@@ -126,6 +128,8 @@ def draw_traces(
         Drawn in the foot.
     label : str
         What the drawing shows, for readers who cannot see it.
+    numbered : collection of str, optional
+        Ids of the objects that get a number; by default all.
 
     Returns
     -------
@@ -146,8 +150,15 @@ def draw_traces(
     while sum(count for _, _, count in paths) > _VERTEX_LIMIT and tolerance < _COARSEST:
         tolerance *= 2
         paths = _paths(traces, factors, tolerance)
-    shapes = "".join(f'<path class="k{trace.class_id}" d="{data}"/>' for trace, data, _ in paths if data)
-    numbers, n_left_out = place_numbers(traces, factors, (frame_w, frame_h), classes, size=2.3 * _UNITS_PER_MM)
+    per_unit = float(np.sqrt(factors.prod())) / (1.0 if pixel_size is None else pixel_size.mean_mm)
+    shapes = "".join(
+        f'<path class="k{trace.class_id}"{_line_width(trace, per_unit)} d="{data}"/>'
+        for trace, data, _ in paths
+        if data
+    )
+    numbers, n_left_out = place_numbers(
+        traces, factors, (frame_w, frame_h), classes, size=2.3 * _UNITS_PER_MM, numbered=numbered
+    )
     foot, foot_h = _foot(width, paper[0] * _UNITS_PER_MM, pixel_size, direction, frame_h)
     margin = 4.0
     box_w, box_h = frame_w + 2 * margin, frame_h + foot_h + 2 * margin
@@ -216,6 +227,12 @@ def _path_data(points: NDArray[np.int64], *, closed: bool) -> str:
     steps = np.diff(points, axis=0)
     moves = " ".join(f"{dx} {dy}" for dx, dy in steps.tolist())
     return f"M{points[0, 0]} {points[0, 1]}l{moves}{'z' if closed else ''}"
+
+
+def _line_width(trace: Trace, per_unit: float) -> str:
+    """Give the width of a line as measured, never thinner than a pen."""
+    width = None if trace.polygons else trace.measures.get("width_mean")
+    return "" if width is None else f' style="stroke-width:{max(_PEN, width.value * per_unit):.3g}"'
 
 
 def _class_style(class_id: int, color: str, kind: str) -> str:

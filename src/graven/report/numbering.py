@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ def place_numbers(
     classes: ClassTable,
     *,
     size: float,
+    numbered: Collection[str] | None = None,
 ) -> tuple[str, int]:
     """Set numbers beside their objects, largest objects first, without two of them overlapping.
 
@@ -43,6 +44,8 @@ def place_numbers(
         With several classes, the letter of the class stands before the number.
     size : float
         Height of the type in units of the drawing.
+    numbered : collection of str, optional
+        Ids of the objects that get a number; by default all. The others are avoided all the same.
 
     Returns
     -------
@@ -53,7 +56,8 @@ def place_numbers(
     """
     several = len(classes) > 1
     ink = _Ink(traces, factors, frame, cell=size / 6)
-    order = sorted(traces, key=lambda trace: -_extent(trace))
+    chosen = [trace for trace in traces if numbered is None or trace.uid in numbered]
+    order = sorted(chosen, key=lambda trace: -_extent(trace))
     taken = _Taken(cell=4 * size)
     texts = []
     for trace in order:
@@ -69,7 +73,7 @@ def place_numbers(
             taken.add(box)
             texts.append(f'<text x="{box[0]:.0f}" y="{box[1] + 0.8 * size:.0f}">{escape(text)}</text>')
     group = f'<g class="numbers" font-size="{size:g}" fill="#111" stroke="#fff" stroke-width="8" paint-order="stroke">'
-    return group + "".join(texts) + "</g>", len(traces) - len(texts)
+    return group + "".join(texts) + "</g>", len(chosen) - len(texts)
 
 
 Box = tuple[float, float, float, float]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from graven.types import ClassTable, TileGrid
 
-__all__ = ["cam_overlay", "evaluation_overlay", "outline_overlay", "skipped_overlay"]
+__all__ = ["cam_overlay", "doubt_overlay", "evaluation_overlay", "outline_overlay", "skipped_overlay"]
 
 
 def outline_overlay(
@@ -74,6 +74,38 @@ def cam_overlay(photo: NDArray[np.uint8], activation: NDArray[np.floating]) -> N
     color = zero_one_picture(np.clip(heat, 0, 1), scale="viridis", n_levels=256)
     weight = (0.2 + 0.5 * np.clip(heat, 0, 1))[..., None]
     return np.rint((1 - weight) * _grey(photo)[..., None] + weight * color).astype(np.uint8)
+
+
+def doubt_overlay(
+    photo: NDArray[np.uint8], prob: NDArray[np.floating], *, low: float = 0.25, high: float = 0.75, rim_px: int = 2
+) -> NDArray[np.uint8]:
+    """Hatch the places of a pale photograph at which a model wavered.
+
+    Parameters
+    ----------
+    photo : ndarray of shape (H, W, 3), uint8
+        The photograph.
+    prob : ndarray of shape (H, W), float, 0 to 1
+        Probability of a mark.
+    low, high : float
+        A model wavers from `low` up to `high`.
+    rim_px : int, >= 0
+        The rim of what is sure is no doubt: places so near to a probability above `high` are left out.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8
+        Black hatch with a black edge, on a grey and pale photograph.
+    """
+    _same_shape(photo, prob)
+    sure = _grown(prob > high, rim_px) if rim_px else prob > high
+    wavers = _grown((prob >= low) & (prob <= high) & ~sure, 1)
+    inner = wavers & ~_grown(~wavers, 1)
+    pale = np.rint(0.45 * _grey(photo) + 0.55 * 255).astype(np.uint8)
+    picture = np.repeat(pale[..., None], 3, axis=2)
+    picture[inner] = 255
+    picture[wavers & (hatch_mask("diagonal", prob.shape, period_px=5) | ~inner)] = 0
+    return picture
 
 
 def skipped_overlay(photo: NDArray[np.uint8], skipped: NDArray[np.bool_], grid: TileGrid) -> NDArray[np.uint8]:

@@ -9,11 +9,12 @@ import numpy as np
 from markupsafe import Markup
 
 from graven.report.charts import histogram
+from graven.report.damage import damage_lead, damage_values, listed_objects
 from graven.report.drawing import Drawing, draw_traces
 from graven.report.encode import Picture, indexed_png, jpeg_picture
 from graven.report.format import format_bytes, format_count
 from graven.report.marks import arrow, color_bar, scale_bar
-from graven.report.overlays import cam_overlay, outline_overlay, skipped_overlay
+from graven.report.overlays import cam_overlay, doubt_overlay, outline_overlay, skipped_overlay
 from graven.report.overview import overview_factor, shrink_labels, shrink_max, shrink_mean
 from graven.report.page import render_page
 from graven.report.palette import UNKNOWN, colormap, hatch_pattern
@@ -35,6 +36,7 @@ from graven.report.statements import (
     uncertainty_words,
 )
 from graven.report.units import convert
+from graven.report.values import MethodBox
 from graven.report.words import OPENS, WORDS, Words
 from graven.types import NODATA
 
@@ -79,13 +81,15 @@ def segment_report(report: SegmentReport) -> str:
     values = {
         "report": report,
         "words": words,
+        "next": _Numbers(),
+        "damage": damage_values(report, kept),
         "page_title": f"{report.title} – {words.kicker.lower()}",
         "generator": f"graven {version}",
         "version": version,
         "version_css": "".join(c for c in version if c.isalnum() or c in ".-"),
         "source_id": source.sha256[:12],
         "kicker": words.kicker,
-        "lead": lead(report, len(kept), words),
+        "lead": lead(report, len(kept), words) if report.damage is None else damage_lead(report, kept),
         "metric": scale is not None,
         "status": status(confirmed, report, words),
         "title_facts": title_facts(report, confirmed, words),
@@ -102,12 +106,13 @@ def segment_report(report: SegmentReport) -> str:
         "uncertainty_words": uncertainty_words(report),
         "totals": total_facts(report, words),
         "class_rows": class_rows(report.traces, report.classes, scale_sigma=0.0 if scale is None else scale.sigma_rel),
-        "chart": _chart(kept, words),
+        "chart": _chart(kept, words.many if report.damage is None else "losses"),
         "object_head": object_head(kept, report.classes),
-        "object_rows": object_rows(kept, report.classes),
+        "object_rows": object_rows(kept, report.classes) if report.damage is None else [],
         "n_objects": len(kept),
         "n_objects_text": format_count(len(kept)),
-        "threshold": f"{report.method.threshold:g}",
+        "threshold": f"{report.method.threshold:g}" if isinstance(report.method, MethodBox) else "",
+        "how": words.how if isinstance(report.method, MethodBox) else report.method.how,
         "gate": None if report.gate is None else {"text": gate_text(report.gate)},
         "rotation": None if report.rotation is None else rotation_text(report.rotation),
         "method_facts": method_facts(report),
@@ -118,6 +123,17 @@ def segment_report(report: SegmentReport) -> str:
         "checksums": checksums(report),
     }
     return render_page("segment.html.j2", values)
+
+
+class _Numbers:
+    """Running numbers of sections, figures and tables, in the order in which the template asks for them."""
+
+    def __init__(self) -> None:
+        self._last = {"section": 0, "figure": 0, "table": 0}
+
+    def __call__(self, kind: str) -> int:
+        self._last[kind] += 1
+        return self._last[kind]
 
 
 _RAMPS = {"prob": "viridis", "doubt": "cividis", "cam": "viridis"}
@@ -131,32 +147,21 @@ def _aspect(report: SegmentReport) -> float:
 
 def _pictures(report: SegmentReport, words: Words) -> dict[str, Picture | None]:
     factor = overview_factor(*report.labels.shape, long_side_px=_MAP_SIDE_PX)
-    small = np.ascontiguousarray(np.moveaxis(shrink_mean(np.moveaxis(report.photo, 2, 0), factor), 0, 2))
-    unsure = doubt(report.prob) if report.uncertainty is None else report.uncertainty
-    unknown = shrink_labels(report.labels, factor) == NODATA
-    name, gate = report.source.name, report.gate
-    pictures: dict[str, Picture | None] = {
-        "photo": jpeg_picture(report.photo, alt=f"Photograph of the whole {words.ground}, {name}."),
-        "outline": jpeg_picture(
-            outline_overlay(report.photo, report.labels, report.classes),
+    name, gate, photo = report.source.name, report.gate, report.photo
+    small = None if photo is None else np.moveaxis(shrink_mean(np.moveaxis(photo, 2, 0), factor), 0, 2)
+    small = None if small is None else np.ascontiguousarray(small)
+    pictures: dict[str, Picture | None] = dict.fromkeys(("photo", "outline", "prob", "doubt", "skipped", "cam"))
+    if photo is not None:
+        pictures["photo"] = jpeg_picture(photo, alt=f"Photograph of the whole {words.ground}, {name}.")
+        pictures["outline"] = jpeg_picture(
+            outline_overlay(photo, report.labels, report.classes),
             alt=f"The same photograph with coloured outlines around the traced {words.many}.",
             has_lines=True,
-        ),
-        "prob": _map(
-            shrink_max(report.prob, factor),
-            unknown,
-            scale=_RAMPS["prob"],
-            alt=f"Map of the probability of {words.mark}, dark violet for 0 to yellow for 1.",
-        ),
-        "doubt": _map(
-            shrink_max(unsure, factor),
-            unknown,
-            scale=_RAMPS["doubt"],
-            alt="Map of doubt, dark where the model was decided, bright where it wavered.",
-        ),
-        "skipped": None,
-        "cam": None,
-    }
+        )
+    if report.prob is not None:
+        pictures |= _doubts(report, report.prob, small, factor, words)
+    if small is None:
+        return pictures
     if gate is not None and gate.grid is not None and gate.skipped is not None:
         pictures["skipped"] = jpeg_picture(
             skipped_overlay(small, gate.skipped, gate.grid),
@@ -170,6 +175,40 @@ def _pictures(report: SegmentReport, words: Words) -> dict[str, Picture | None]:
             max_bytes=400_000,
         )
     return pictures
+
+
+def _doubts(
+    report: SegmentReport, prob: NDArray[np.float32], small: NDArray[np.uint8] | None, factor: float, words: Words
+) -> dict[str, Picture | None]:
+    """Draw how sure the model was; on a painting, doubt is hatched on the photograph where there is one."""
+    unknown = shrink_labels(report.labels, factor) == NODATA
+    largest = shrink_max(prob, factor)
+    found: dict[str, Picture | None] = {
+        "prob": _map(
+            largest,
+            unknown,
+            scale=_RAMPS["prob"],
+            alt=f"Map of the probability of {words.mark}, dark violet for 0 to yellow for 1.",
+        )
+    }
+    if report.damage is not None:
+        ground = np.full((*largest.shape, 3), 255, np.uint8) if small is None else small
+        return found | {
+            "doubt": jpeg_picture(
+                doubt_overlay(ground, np.where(unknown, 0, largest)),
+                alt="The photograph pale and grey, hatched in black where the model wavered.",
+                has_lines=True,
+            )
+        }
+    unsure = doubt(prob) if report.uncertainty is None else report.uncertainty
+    return found | {
+        "doubt": _map(
+            shrink_max(unsure, factor),
+            unknown,
+            scale=_RAMPS["doubt"],
+            alt="Map of doubt, dark where the model was decided, bright where it wavered.",
+        )
+    }
 
 
 def _map(values: NDArray[np.float32], unknown: NDArray[np.bool_], *, scale: str, alt: str) -> Picture:
@@ -193,7 +232,13 @@ def _drawing(report: SegmentReport, kept: list[Trace], words: Words) -> Drawing 
         denominator=report.drawing_scale,
         direction=arrow(source.georeference),
         label=f"Tracing of {format_count(len(kept))} {words.many} as hatched outlines with their numbers.",
+        numbered=None if report.damage is None else _listed_ids(report, kept),
     )
+
+
+def _listed_ids(report: SegmentReport, kept: list[Trace]) -> set[str]:
+    """Give the ids of the objects that stand in a table; a damage map would drown in all numbers."""
+    return {trace.uid for traces in listed_objects(report, kept).values() for trace in traces}
 
 
 def _legend(entry: ClassDefinition) -> dict[str, Any]:
@@ -208,11 +253,11 @@ def _legend(entry: ClassDefinition) -> dict[str, Any]:
     return {"name": entry.title, "code": entry.code, "swatch": Markup(svg)}
 
 
-def _chart(kept: list[Trace], words: Words) -> Markup | None:
+def _chart(kept: list[Trace], noun: str) -> Markup | None:
     areas = [trace for trace in kept if trace.polygons and "area" in trace.measures]
     unit = size_unit(areas)
     sizes = [convert(trace.measures["area"].value, trace.measures["area"].unit, unit) for trace in areas]
-    return histogram(sizes, unit=unit, quantity="area", noun=words.many) if sizes else None
+    return histogram(sizes, unit=unit, quantity="area", noun=noun) if sizes else None
 
 
 def _size(n_bytes: int | None) -> str:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from graven.report.damage import damage_headlines
 from graven.report.format import UNIT_SPACE, format_count, format_number, format_share
 from graven.report.units import format_measure, format_pixel_size
+from graven.report.values import MeasureBox
 
 if TYPE_CHECKING:
     from graven.report.drawing import Drawing
@@ -56,7 +58,7 @@ _FRAMES = {
 def lead(report: SegmentReport, n_kept: int, words: Words) -> str:
     """Say in one sentence what was found, on what, by what."""
     found = f"{format_count(n_kept)} {words.one if n_kept == 1 else words.many}" if n_kept else f"No {words.one}"
-    return f"{found} traced on {report.source.name} by {report.method.model} {report.method.model_version}."
+    return f"{found} traced on {report.source.name}{report.method.credit}."
 
 
 def status(confirmed: Confirmation, report: SegmentReport, words: Words) -> dict[str, str]:
@@ -65,11 +67,12 @@ def status(confirmed: Confirmation, report: SegmentReport, words: Words) -> dict
     if n_kept == 0:
         text = "The model marked nothing, and no person has yet confirmed that there is nothing."
         return {"kind": "open", "head": "Machine result, not yet confirmed by a person.", "text": text}
+    whose = "Machine proposal" if _is_by_model(report) else "Proposal"
     people = f" by {', '.join(report.confirmed_by)}" if report.confirmed_by else ""
     if confirmed.n_confirmed == 0:
         return {
             "kind": "open",
-            "head": "Machine proposal, not yet confirmed by a person.",
+            "head": f"{whose}, not yet confirmed by a person.",
             "text": f"Confirmed: 0{UNIT_SPACE}%. No specialist has checked any of the outlines. "
             "Treat them, the count and the sizes as a draft.",
         }
@@ -78,13 +81,19 @@ def status(confirmed: Confirmation, report: SegmentReport, words: Words) -> dict
         return {
             "kind": "open",
             "head": f"Partly confirmed: {n_text} of {format_count(n_kept)} {words.many} ({share}){people}.",
-            "text": "The others are machine proposals that no person has confirmed yet.",
+            "text": f"The others are {whose.lower()}s that no person has confirmed yet.",
         }
     return {
         "kind": "done",
         "head": f"Confirmed{people}: all {n_text} {words.one if n_kept == 1 else words.many}.",
         "text": "Each outline was proposed by the machine or drawn by a person, and confirmed by a person.",
     }
+
+
+def _is_by_model(report: SegmentReport) -> bool:
+    """Whether a model has drawn anything of the record."""
+    box = report.method
+    return not isinstance(box, MeasureBox) or any(creator.startswith("model ") for creator in box.creators)
 
 
 def title_facts(report: SegmentReport, confirmed: Confirmation, words: Words) -> list[Fact]:
@@ -98,7 +107,7 @@ def title_facts(report: SegmentReport, confirmed: Confirmation, words: Words) ->
     rows: list[Fact] = [
         ("Source", source.name),
         ("Date", report.date),
-        *total_facts(report, words, only=_HEADLINES),
+        *(damage_headlines(report) if report.damage is not None else total_facts(report, words, only=_HEADLINES)),
         ("Picture", f"{format_count(source.width)} × {format_count(source.height)} pixels"),
         ("Scale", scale),
     ]
@@ -125,10 +134,11 @@ def _extent(width_mm: float, height_mm: float) -> str:
 def uncertainty_words(report: SegmentReport) -> str:
     """Say what the printed uncertainties hold, and what they do not."""
     scale = "the uncertainty of the scale, " if report.source.pixel_size is not None else ""
+    known = "" if not isinstance(report.method, MeasureBox) else "where a probability was known, "
     return (
-        f"The uncertainty holds {scale}half a pixel along every outline, and how much the outline moves when the "
-        "threshold is set a little lower or higher. It does not hold marks that the model missed or took for "
-        "something they are not."
+        f"The uncertainty holds {scale}half a pixel along every outline, and {known}how much the outline moves when "
+        "the threshold is set a little lower or higher. It does not hold marks that were missed or taken for something "
+        "they are not."
     )
 
 
@@ -200,6 +210,8 @@ def rotation_text(rotation: RotationNote) -> str:
 def method_facts(report: SegmentReport) -> list[Fact]:
     """Give the lines of the method box."""
     box = report.method
+    if isinstance(box, MeasureBox):
+        return _measure_facts(box)
     rows: list[Fact] = [
         ("Model", f"{box.model} {box.model_version}"),
         ("Model file", Markup('<span class="hash">{}</span>').format(box.model_sha256)),
@@ -217,6 +229,20 @@ def method_facts(report: SegmentReport) -> list[Fact]:
     if box.prepare:
         rows.append(("Preparation", "; ".join(box.prepare)))
     rows.append(("Ran on", f"{box.device}, {box.engine}"))
+    rows.append(("Software", ", ".join(f"{name} {version}" for name, version in box.versions.items())))
+    return rows
+
+
+def _measure_facts(box: MeasureBox) -> list[Fact]:
+    rows: list[Fact] = [
+        ("Measured from", box.measured_from),
+        ("Its checksum", Markup('<span class="hash">{}</span>').format(box.measured_sha256)),
+        ("Drawn by", "; ".join(box.creators) or "nobody named"),
+    ]
+    if box.edits:
+        rows.append(("Edited", box.edits))
+    if box.min_object is not None:
+        rows.append(("Left out", f"anything smaller than {format_measure(box.min_object)}"))
     rows.append(("Software", ", ".join(f"{name} {version}" for name, version in box.versions.items())))
     return rows
 
@@ -240,19 +266,30 @@ def citation(report: SegmentReport, confirmed: Confirmation, words: Words) -> st
     box = report.method
     n_kept = confirmed.n_proposed + confirmed.n_confirmed
     state = (
-        "Machine proposal, not confirmed by a person"
+        f"{'Machine proposal' if _is_by_model(report) else 'Proposal'}, not confirmed by a person"
         if confirmed.n_confirmed == 0
         else f"{format_count(confirmed.n_confirmed)} of {format_count(n_kept)} {words.many} confirmed"
         + (f" by {', '.join(report.confirmed_by)}" if report.confirmed_by else "")
     )
+    maker = (
+        f"measured from {box.measured_from} (SHA-256 {box.measured_sha256[:12]}…)"
+        if isinstance(box, MeasureBox)
+        else f"model {box.model} {box.model_version} (SHA-256 {box.model_sha256[:12]}…)"
+    )
     return (
         f"{report.author or '[name of the responsible person]'}: {report.title}. Tracing with graven "
-        f"{box.versions['graven']}, model {box.model} {box.model_version} (SHA-256 {box.model_sha256[:12]}…), "
+        f"{box.versions['graven']}, {maker}, "
         f"{report.date}. Source: {report.source.name} (SHA-256 {report.source.sha256[:12]}…). {state}."
     )
 
 
 def checksums(report: SegmentReport) -> list[tuple[str, str]]:
     """Give name and SHA-256 of the input, the model and every output that has one."""
-    rows = [(report.source.name, report.source.sha256), (f"model {report.method.model}", report.method.model_sha256)]
+    box = report.method
+    made = (
+        (f"{box.measured_from}, as it was measured", box.measured_sha256)
+        if isinstance(box, MeasureBox)
+        else (f"model {box.model}", box.model_sha256)
+    )
+    rows = [made] if made[1] == report.source.sha256 else [(report.source.name, report.source.sha256), made]
     return rows + [(file.name, file.sha256) for file in report.files if file.sha256 is not None]

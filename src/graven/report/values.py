@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
     from graven.types import ClassTable, Georeference, Measure, Method, PixelSize, TileGrid, Trace
 
-__all__ = ["GateSummary", "MethodBox", "OutputFile", "RotationNote", "SegmentReport", "Source"]
+__all__ = [
+    "DamageSheet",
+    "GateSummary",
+    "MeasureBox",
+    "MethodBox",
+    "OutputFile",
+    "RotationNote",
+    "SegmentReport",
+    "SizeRow",
+    "Source",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,50 @@ class MethodBox:
         if not 0 <= self.threshold <= 1:
             raise InputError(f"a threshold must lie between 0 and 1, got {self.threshold}")
 
+    @property
+    def credit(self) -> str:
+        """What follows the name of the input in a sentence about the record."""
+        return f" by {self.model} {self.model_version}"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureBox:
+    """By what a record was made that no model predicted now: measured from a mask, or from traces after editing.
+
+    Attributes
+    ----------
+    method : str
+        One of the four methods.
+    measured_from : str
+        Name of the file.
+    measured_sha256 : str
+        Its hash.
+    creators : tuple of str
+        What or who drew the objects, as far as the file says.
+    how : str
+        How the record came about, in a few sentences.
+    edits : str
+        What a person has drawn, changed and deleted; empty for a mask.
+    versions : mapping of str to str
+        Library versions; ``graven`` must be among them.
+    min_object : Measure or None
+        Objects below this area were left out.
+    """
+
+    method: Method
+    measured_from: str
+    measured_sha256: str
+    creators: tuple[str, ...]
+    how: str
+    edits: str
+    versions: Mapping[str, str]
+    min_object: Measure | None = None
+
+    @property
+    def credit(self) -> str:
+        """What follows the name of the input in a sentence about the record."""
+        return f", measured from {self.measured_from}"
+
 
 @dataclass(frozen=True, slots=True)
 class GateSummary:
@@ -182,6 +236,53 @@ class OutputFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SizeRow:
+    """One row of a table by size.
+
+    Attributes
+    ----------
+    low, high : float
+        Sizes from `low` up to but not including `high`, which may be infinite; in the unit of the table.
+    count : int
+        Objects of that size.
+    total, share : Measure
+        What they have together, and of the whole.
+    """
+
+    low: float
+    high: float
+    count: int
+    total: Measure
+    share: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class DamageSheet:
+    """What a record of a damaged painting prints beside its objects and totals.
+
+    Attributes
+    ----------
+    widths, lengths : tuple of SizeRow
+        Cracks by mean width and by length; bounds in millimetres where a scale is known, else in pixels.
+    losses : tuple of SizeRow
+        Losses by area; bounds in mm² or px².
+    rose : ndarray of shape (N,), float64
+        Length of crack by direction, in bins that share 180 degrees evenly, counter-clockwise from the right.
+    pattern : str
+        Kind of craquelure, a key of `graven.report.damage.PATTERNS`.
+    style : mapping of str to Measure
+        The figures behind it.
+    """
+
+    widths: tuple[SizeRow, ...]
+    lengths: tuple[SizeRow, ...]
+    losses: tuple[SizeRow, ...]
+    rose: NDArray[np.float64]
+    pattern: str
+    style: Mapping[str, Measure]
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentReport:
     """Everything `graven.report.segment_report` prints.
 
@@ -195,15 +296,16 @@ class SegmentReport:
         The input.
     classes : ClassTable
         Classes of the run.
-    photo : ndarray of shape (h, w, 3), uint8
-        The whole panel at picture size (`graven.report.overview`, ``how="mean"``).
+    photo : ndarray of shape (h, w, 3), uint8, or None
+        The whole panel at picture size (`graven.report.overview`, ``how="mean"``); None where no photograph is at hand.
     labels : ndarray of shape (h, w), uint8
         Classes at the same size (``how="labels"``).
-    prob : ndarray of shape (h, w), float32, 0 to 1
+    prob : ndarray of shape (h, w), float32, 0 to 1, or None
         Probability of a mark, the largest over the classes (``how="max"``); any number where the labels are nodata.
+        None where no model speaks.
     traces : tuple of Trace
         The objects.
-    method : MethodBox
+    method : MethodBox or MeasureBox
         By what it was made.
     totals : mapping of str to Measure
         Over the whole panel, by name: ``n_traces``, ``area``, ``valid_area``, ``pecked_share``, ``length``; other names
@@ -225,17 +327,19 @@ class SegmentReport:
         Persons who confirmed objects.
     drawing_scale : float or None
         Denominator of the drawing, ``10`` for 1:10; None chooses the largest usual scale that fits the page.
+    damage : DamageSheet or None
+        Of a painting; its totals are those of the classes ``craquelure`` and ``paint_loss``.
     """
 
     title: str
     date: str
     source: Source
     classes: ClassTable
-    photo: NDArray[np.uint8]
+    photo: NDArray[np.uint8] | None
     labels: NDArray[np.uint8]
-    prob: NDArray[np.float32]
+    prob: NDArray[np.float32] | None
     traces: tuple[Trace, ...]
-    method: MethodBox
+    method: MethodBox | MeasureBox
     totals: Mapping[str, Measure] = field(default_factory=dict)
     uncertainty: NDArray[np.float32] | None = None
     gate: GateSummary | None = None
@@ -246,11 +350,12 @@ class SegmentReport:
     author: str | None = None
     confirmed_by: tuple[str, ...] = ()
     drawing_scale: float | None = None
+    damage: DamageSheet | None = None
 
     def __post_init__(self) -> None:
         shape = self.labels.shape
         arrays: dict[str, NDArray[Any] | None] = {"prob": self.prob, "uncertainty": self.uncertainty}
-        if self.photo.shape != (*shape, 3):
+        if self.photo is not None and self.photo.shape != (*shape, 3):
             raise InputError(f"photo must be of shape {(*shape, 3)} like the labels, got {self.photo.shape}")
         for name, array in arrays.items():
             if array is not None and array.shape != shape:

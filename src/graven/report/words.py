@@ -69,7 +69,9 @@ WORDS: Mapping[Method, Words] = {
         "surface",
         "A neural network was trained on photographs of painted surfaces in which cracks and losses had been marked. "
         "Here it judged each point of the photograph by what surrounds it, and points of one class were joined to "
-        "objects.",
+        "objects. Cracks became lines between the places where they end, bend and meet, and their widths were measured "
+        "across these lines: in the photograph where it shows the crack plainly, else in what the network said. Losses "
+        "became areas.",
     ),
     "relief": Words(
         "Relief record · classes",
@@ -109,6 +111,12 @@ OPENS = FileGuide(
         (".geojson", "The same outlines for web maps", "QGIS, web maps, text editor"),
         (".svg", "Drawing with one layer per class", "Inkscape, Illustrator, web browser"),
         (".dxf", "Drawing for CAD", "AutoCAD, QCAD, LibreCAD"),
+        ("totals.csv", "Table of sums and means over the whole picture", "Excel, LibreOffice, R, Python"),
+        ("_sizes.csv", "Table of damage by class and size", "Excel, LibreOffice, R, Python"),
+        ("_rose.csv", "Table of crack length by direction", "Excel, LibreOffice, R, Python"),
+        ("_networks.csv", "Table of the networks of cracks", "Excel, LibreOffice, R, Python"),
+        ("_islands.csv", "Table of the islands between cracks", "Excel, LibreOffice, R, Python"),
+        ("_style.csv", "Table of the figures behind the kind of craquelure", "Excel, LibreOffice, R, Python"),
         (".csv", "Table of all measures", "Excel, LibreOffice, R, Python"),
         ("_report.html", "Printable record of one picture", "web browser; can be printed"),
         ("run.json", "Full settings, versions and timings of the run", "text editor"),

@@ -20,6 +20,7 @@ __all__ = ["Visits", "make_visits"]
 
 _STREAM = 0x71517
 _MIN_WIDTH_PX, _MIN_LENGTH_PX = 1.8, 25.0
+_MARGIN_PX = 32
 _SHIFT_PX, _TURN_DEG, _TILT = 12.0, 1.5, 0.01
 
 
@@ -37,14 +38,17 @@ class Visits:
         The later picture as it was taken, from another place.
     matrix : ndarray of shape (3, 3), float64
         From pixels (x, y, outer corner) of `photograph` to those of `before`.
+    grown : tuple of ndarray of shape (N, 2), float64, pixels
+        Cracks that are to be seen at the later date alone, in the frame of `before`.
     gained_mm : float
-        Length of crack that is to be seen at the later date alone.
+        Their length.
     """
 
     before: ConditionPanel
     after: ConditionPanel
     photograph: NDArray[np.uint8]
     matrix: NDArray[np.float64]
+    grown: tuple[NDArray[np.float64], ...]
     gained_mm: float
 
 
@@ -83,30 +87,31 @@ def make_visits(seed: int, *, growth_mm: float = 0.0, size_px: int = 1024, pixel
     first = make_painting(seed, size_px=size_px, pixel_size_mm=pixel_size_mm)
     shape = (size_px, size_px)
     after = photograph_painting(seed, shape, pixel_size_mm, visit=1)
-    hidden: list[int] = []
+    grown: list[NDArray[np.float64]] = []
 
     def hide(network: CrackNetwork) -> CrackNetwork:
         inside = _lengths_seen(network, first)
         wide = np.array([float(np.min(width)) >= _MIN_WIDTH_PX for width in network.widths_px], bool)
         order = rng.permutation(np.flatnonzero(wide & (inside >= _MIN_LENGTH_PX)))
         n = int(np.searchsorted(np.cumsum(inside[order]) * pixel_size_mm, growth_mm)) + 1
-        hidden.extend(order[:n].tolist())
+        hidden = order[:n].tolist()
+        grown.extend(network.lines[number] for number in hidden)
         return _without(network, set(hidden))
 
     before = first if growth_mm == 0 else photograph_painting(seed, shape, pixel_size_mm, hide=hide)
-    gained = float(after.cracks.lengths_px.sum() - before.cracks.lengths_px.sum()) * pixel_size_mm
     photograph, matrix = _from_elsewhere(after.image, rng)
-    return Visits(before, after, photograph, matrix, gained if hidden else 0.0)
+    gained_mm = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in grown) * pixel_size_mm
+    return Visits(before, after, photograph, matrix, tuple(grown), gained_mm)
 
 
 def _lengths_seen(network: CrackNetwork, panel: ConditionPanel) -> NDArray[np.float64]:
-    """Give the length of each edge if all of it is to be seen, else 0."""
+    """Give the length of each edge if all of it is to be seen in both photographs, else 0."""
     height, width = panel.classes.shape
     covered = (panel.classes == PAINT_LOSS) | panel.surface.masks["retouching"]
     lengths = network.lengths_px
     for number, line in enumerate(network.lines):
         col, row = np.floor(line).astype(np.intp).T
-        inside = (col >= 0) & (col < width) & (row >= 0) & (row < height)
+        inside = (col >= _MARGIN_PX) & (col < width - _MARGIN_PX) & (row >= _MARGIN_PX) & (row < height - _MARGIN_PX)
         if not inside.all() or covered[row, col].any():
             lengths[number] = 0
     return lengths
