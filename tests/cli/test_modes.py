@@ -62,3 +62,8 @@ def test_an_unknown_mode_is_refused(graven: Callable, photo: Path, damage_model:
         assert (result.code, result.err.count("\n")) == (1, 1), result.err
         assert "tile, stretch, letterbox" in result.err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_summary_calls_things_by_their_name(graven: Callable, photo: Path, damage_model: Path) -> None:
+    result = graven("segment", photo, "-m", damage_model, "-o", "out")
+    assert "2 cracks and losses; 0 of" in result.out

@@ -40,6 +40,8 @@ BYTES_PER_PIXEL, BYTES_PER_CLASS = 2, 3
 TRACE: dict[str, Callable[..., TraceRecord]] = {"petroglyph": petroglyph.trace, "condition": condition.trace}
 """Methods of which a record is made, by name."""
 
+NOUNS = {"petroglyph": "figures", "condition": "cracks and losses"}
+
 REGION_LETTERS = 160
 REGION_FILES = (".geojson", ".json", ".gpkg")
 
@@ -64,6 +66,10 @@ class Segmented:
         What a reader must know.
     dry_run : bool
         Whether nothing was done.
+    files : tuple of str
+        What was written.
+    noun : str
+        What the objects of this method are called.
     """
 
     path: Path
@@ -75,13 +81,14 @@ class Segmented:
     notes: tuple[str, ...]
     dry_run: bool = False
     files: tuple[str, ...] = field(default=())
+    noun: str = "figures"
 
     def summary(self) -> str:
         """Say it in a few lines."""
         if self.dry_run:
             head = f"would trace {self.name} in {self.n_tiles} tiles into {self.path}"
         else:
-            head = f"{self.n_traces} figures; {self.n_skipped} of {self.n_tiles} tiles skipped; {self.path}"
+            head = f"{self.n_traces} {self.noun}; {self.n_skipped} of {self.n_tiles} tiles skipped; {self.path}"
         return "\n".join([head, *(f"note: {note}" for note in self.notes)])
 
     def facts(self) -> dict[str, Any]:
@@ -263,6 +270,7 @@ def segment(
         n_skipped=summary.n_tiles - summary.n_predicted,
         notes=planned.notes,
         files=tuple(files),
+        noun=NOUNS[bundle.spec.method],
     )
 
 
