@@ -125,7 +125,10 @@ def test_the_account_tells_options_data_and_outputs(pairs: Path, whole: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"study": "craquelure"}, UsageError, "reproduce knows begl, got 'craquelure'"),
+        ({"study": "relief"}, UsageError, "reproduce knows begl, craquelure, got 'relief'"),
+        ({"study": "craquelure"}, UsageError, "--losses does not belong to the study craquelure"),
+        ({"parts": ("losses",)}, UsageError, "--parts does not belong to the study begl"),
+        ({"paper_split": True}, UsageError, "--paper-split does not belong to the study begl"),
         ({"protocol": "large"}, UsageError, "--protocol takes small or full"),
         ({"n_seeds": 0}, UsageError, "--seeds must be at least 1"),
         ({"epochs": -1}, UsageError, "--epochs must be at least 1"),
@@ -141,6 +144,42 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
         reproduce(**{**options(pairs, tmp_path / "study"), **arguments})
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"parts": ("cracks",)}, UsageError, "the part cracks needs --data"),
+        ({"parts": ("loss",)}, UsageError, "--parts takes any of losses,lambda,networks,cracks, got 'loss'"),
+        ({"sets": ("roads",)}, UsageError, "--sets takes any of crackforest"),
+        ({"sets": ("uav75",)}, UsageError, "--sets belongs to the part cracks"),
+        ({"data": "nowhere"}, DataError, "expected a folder with the sets of cracks"),
+        ({"n_seeds": 0}, UsageError, "--seeds must be at least 1"),
+        ({"epochs": 0}, UsageError, "--epochs must be at least 1"),
+    ],
+)
+def test_wrong_use_of_the_craquelure_study_is_one_line_and_leaves_nothing(
+    tmp_path: Path, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        reproduce("craquelure", out=tmp_path / "study", protocol="tiny", **arguments)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_craquelure_study_interrupted_in_its_second_run_continues(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"protocol": "tiny", "n_seeds": 1, "parts": ("networks",), "out": tmp_path / "study"}
+    with pytest.raises(Interrupted):
+        reproduce("craquelure", **how, monitor=Ear("testing unet, seed 1"))
+    result = reproduce("craquelure", **how, resume=True)
+    assert (result.result.n_done, result.result.n_found) == (2, 1)
+    page = (tmp_path / "study" / "README.md").read_text()
+    assert "$ graven reproduce craquelure --protocol tiny --seeds 1 --parts networks\n" in page
+    assert result.facts()["miou"].keys() == {"mixed1", "unet", "mcdm", "blackhat-otsu"}
+    told = json.loads((tmp_path / "study" / "run.json").read_text())
+    assert told["options"]["parts"] == ["networks"]
+    assert "group_by" not in told["options"]
 
 
 def test_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,8 +213,14 @@ def test_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch) -> No
         "losses": ("bce",),
         "variants": ("begl-g7",),
         "group_by": "x",
+        "parts": None,
+        "sets": None,
+        "paper_split": False,
         "resume": True,
     }
+    line = "reproduce craquelure --parts losses,cracks --sets uav75 --paper-split"
+    assert CliRunner().invoke(app, line.split()).exit_code == 0
+    assert (given["parts"], given["sets"], given["paper_split"]) == (("losses", "cracks"), ("uav75",), True)
 
 
 def test_rows_name_the_photograph_so_that_its_crops_are_drawn_together(whole: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from graven.errors import UsageError
+from graven.errors import InputError, UsageError
 from graven.nets import MCDM, ResUNet, SegNet, build_net
 from graven.nets.segnet import pool_with_places, put_back
 
@@ -231,3 +231,16 @@ def test_mcdm_is_light_and_its_pyramid_is_depthwise_separable() -> None:
 def test_options_out_of_range_are_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         build_net(name, **options)
+
+
+def test_narrowed_res_unet_has_the_same_maps_with_fewer_channels() -> None:
+    whole, narrow = build_net("res_unet"), build_net("res_unet", narrowing=4)
+    assert narrow(torch.zeros(1, 3, 64, 64)).shape == (1, 3, 64, 64)
+    assert whole.encoder.feature_info.channels() == [64, 256, 512, 1024, 2048]
+    # The first convolution keeps its 64 channels; the others have a quarter.
+    assert narrow.encoder.feature_info.channels() == [64, 64, 128, 256, 512]
+    assert [block[-1][0].out_channels for block in narrow.decoder] == [128, 64, 32, 16, 16]
+    with pytest.raises(InputError, match="narrowing must divide 64, got 3"):
+        build_net("res_unet", narrowing=3)
+    with pytest.raises(InputError, match="published weights belong to the full width"):
+        build_net("res_unet", narrowing=4, encoder_weights="tv_in1k")

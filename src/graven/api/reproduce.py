@@ -13,13 +13,20 @@ from graven.errors import DataError, UsageError
 from graven.methods.record import write_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from graven.studies.begl_report import StudyResult
+    from graven.studies.craquelure_report import CraquelureResult
+
+    Result = StudyResult | CraquelureResult
 
 __all__ = ["STUDIES", "Reproduced", "reproduce"]
 
-STUDIES = ("begl",)
+STUDIES: dict[str, tuple[str, ...]] = {
+    "begl": ("losses", "variants", "group_by"),
+    "craquelure": ("parts", "sets", "paper_split"),
+}
+"""Each study with the options that are its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +39,13 @@ class Reproduced:
         Output folder: ``README.md`` is the page to begin with.
     study : str
         Name of the study.
-    result : StudyResult
+    result : StudyResult or CraquelureResult
         Verdict and table.
     """
 
     path: Path
     study: str
-    result: StudyResult
+    result: Result
 
     def summary(self) -> str:
         """Say who wins, and where table and figures are."""
@@ -55,7 +62,7 @@ class Reproduced:
             "path": str(self.path),
             "study": self.study,
             "verdict": list(self.result.verdict),
-            "miou": self.result.miou,
+            **self.result.scores(),
             "runs": {
                 "trained": self.result.n_done,
                 "found": self.result.n_found,
@@ -63,6 +70,14 @@ class Reproduced:
             },
             "files": list(self.result.files),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A study with all names turned into objects: the settings for its record, and what does it in a folder."""
+
+    settings: dict[str, Any]
+    run: Callable[..., Result]
 
 
 def reproduce(
@@ -76,35 +91,45 @@ def reproduce(
     losses: Sequence[str] | None = None,
     variants: Sequence[str] = (),
     group_by: str | None = None,
+    parts: Sequence[str] | None = None,
+    sets: Sequence[str] | None = None,
+    paper_split: bool = False,
     resume: bool = False,
     monitor: Monitor = SILENT,
 ) -> Reproduced:
-    r"""Train the compared losses under one protocol, and write table and figures beside the published values.
+    r"""Train what a paper compares under one protocol, and write tables and figures beside the published values.
 
     Parameters
     ----------
-    study : {"begl"}
+    study : {"begl", "craquelure"}
         Which experiment.
     data : str or Path, optional
-        Folder that ``graven prepare`` has split, or one with ``images`` and ``masks``, which is split by photograph.
-        Default is procedural panels with their frozen test lists.
+        ``begl``: a folder that ``graven prepare`` has split, or one with ``images`` and ``masks``, which is split by
+        photograph; default is procedural panels with their frozen test lists. ``craquelure``: the folder that holds the
+        sets of photographed cracks; all else is procedural paintings.
     out : str or Path, optional
         Output folder; default is ``<study>-study`` here. Until all is done it is called ``<out>.partial``.
     protocol : {"small", "full"}
         Quarter width for two cores, or the published size.
     n_seeds : int, >= 1
-        Seeds per loss.
+        Seeds of every run.
     epochs : int, optional
         Epochs of every run; default is the protocol's.
     losses : sequence of str, optional
-        Some of ``be focal dice bce begl``; default is all. One loss alone is a pilot run.
+        ``begl``: some of ``be focal dice bce begl``; default is all. One loss alone is a pilot run.
     variants : sequence of str
-        Further rows that are not the paper's, keys of `graven.studies.begl_protocol.VARIANTS`.
+        ``begl``: further rows that are not the paper's, keys of `graven.studies.begl_protocol.VARIANTS`.
     group_by : str, optional
-        Regular expression that finds the photograph in a file name, for data that are split here; default is that every
-        image is a photograph of its own.
+        ``begl``: regular expression that finds the photograph in a file name, for data that are split here; default is
+        that every image is a photograph of its own.
+    parts : sequence of str, optional
+        ``craquelure``: some of ``losses lambda networks cracks``; default is all for which there are data.
+    sets : sequence of str, optional
+        ``craquelure``: some of ``crackforest deepcrack_crops masonry224 uav75``; default is all.
+    paper_split : bool
+        ``craquelure``: repeat the leak of the paper on paintings; every table says so.
     resume : bool
-        Keep finished runs and continue interrupted ones. A finished study can be given more seeds or variants.
+        Keep finished runs and continue interrupted ones. A finished study can be given more seeds, variants or parts.
     monitor : Monitor
         Hears progress.
 
@@ -116,7 +141,7 @@ def reproduce(
     Raises
     ------
     UsageError
-        If a name is unknown, or the output exists and `resume` is False.
+        If a name is unknown, an option belongs to another study, or the output exists and `resume` is False.
     DataError
         If the data are not as they must be.
     MismatchError
@@ -128,35 +153,30 @@ def reproduce(
     """
     if study not in STUDIES:
         raise UsageError(f"reproduce knows {', '.join(STUDIES)}, got {study!r}")
-    from graven.studies.begl import run_study
-    from graven.studies.begl_protocol import choose_contenders, choose_protocol
+    own: dict[str, Any] = {
+        "losses": None if losses is None else tuple(losses),
+        "variants": tuple(variants),
+        "group_by": group_by,
+        "parts": None if parts is None else tuple(parts),
+        "sets": None if sets is None else tuple(sets),
+        "paper_split": paper_split,
+    }
+    foreign = [name for name, value in own.items() if value not in (None, (), False) and name not in STUDIES[study]]
+    if foreign:
+        raise UsageError(f"--{foreign[0].replace('_', '-')} does not belong to the study {study}")
+    own = {name: own[name] for name in STUDIES[study]}
     from graven.studies.labelled import digest_of
     from graven.studies.sources import require_training
 
-    plan = choose_protocol(protocol, epochs=epochs)
-    contenders = choose_contenders(None if losses is None else tuple(losses), tuple(variants))
-    if n_seeds < 1:
-        raise UsageError(f"--seeds must be at least 1, got {n_seeds}")
     source = None if data is None else Path(data)
-    if source is not None and not source.is_dir():
-        raise DataError(f"expected a folder with images and masks, got {source}, which is no folder")
-    if source is None and group_by is not None:
-        raise UsageError("--group-by belongs to --data; procedural panels are groups of their own")
+    make = _begl if study == "begl" else _craquelure
+    plan = make(protocol, epochs, n_seeds, source, **own)
     require_training()
     clock = Clock()
     target = Path(out) if out is not None else Path(f"{study}-study")
-    command = _command(study, source, protocol, n_seeds, epochs, losses, variants, group_by)
+    command = _command(study, source, protocol, n_seeds, epochs, own)
     with job_folder(target, command="reproduce", resume=resume) as output:
-        result = run_study(
-            output.path,
-            protocol=plan,
-            contenders=contenders,
-            n_seeds=n_seeds,
-            source=source,
-            group_by=group_by,
-            command=command,
-            monitor=monitor,
-        )
+        result = plan.run(output.path, command=command, monitor=monitor)
         told = account(
             "reproduce",
             clock=clock,
@@ -167,38 +187,107 @@ def reproduce(
                 "protocol": protocol,
                 "n_seeds": n_seeds,
                 "epochs": epochs,
-                "losses": losses,
-                "variants": variants,
-                "group_by": group_by,
+                **own,
                 "resume": resume,
             },
             inputs=[] if source is None else [{"name": source.resolve().name, "sha256": digest_of(source)}],
-            settings=asdict(plan),
+            settings=plan.settings,
             outputs=output_hashes(output.path, leave_out=("panels",)),
             study=study,
             typed=command,
-            miou=result.miou,
+            **result.scores(),
         )
         write_run(output.path, told)
     return Reproduced(target, study, result)
 
 
-def _command(
-    study: str,
-    source: Path | None,
+def _begl(
     protocol: str,
-    n_seeds: int,
     epochs: int | None,
-    losses: Sequence[str] | None,
-    variants: Sequence[str],
+    n_seeds: int,
+    source: Path | None,
+    *,
+    losses: tuple[str, ...] | None,
+    variants: tuple[str, ...],
     group_by: str | None,
+) -> _Plan:
+    from graven.studies.begl import run_study
+    from graven.studies.begl_protocol import choose_contenders, choose_protocol
+
+    chosen = choose_protocol(protocol, epochs=epochs)
+    contenders = choose_contenders(losses, variants)
+    _check(n_seeds, source, "images and masks")
+    if source is None and group_by is not None:
+        raise UsageError("--group-by belongs to --data; procedural panels are groups of their own")
+
+    def run(folder: Path, **told: Any) -> StudyResult:
+        return run_study(
+            folder,
+            protocol=chosen,
+            contenders=contenders,
+            n_seeds=n_seeds,
+            source=source,
+            group_by=group_by,
+            **told,
+        )
+
+    return _Plan(asdict(chosen), run)
+
+
+def _craquelure(
+    protocol: str,
+    epochs: int | None,
+    n_seeds: int,
+    source: Path | None,
+    *,
+    parts: tuple[str, ...] | None,
+    sets: tuple[str, ...] | None,
+    paper_split: bool,
+) -> _Plan:
+    from graven.studies.crack_sets import choose_sets
+    from graven.studies.craquelure import run_study
+    from graven.studies.craquelure_contenders import choose_parts
+    from graven.studies.craquelure_protocol import choose_protocol
+
+    chosen = choose_protocol(protocol, epochs=epochs)
+    asked = choose_parts(parts, has_cracks=source is not None)
+    crack_sets = choose_sets(sets)
+    _check(n_seeds, source, "the sets of cracks")
+    if sets is not None and "cracks" not in asked:
+        raise UsageError("--sets belongs to the part cracks; name it in --parts and give --data")
+
+    def run(folder: Path, **told: Any) -> CraquelureResult:
+        return run_study(
+            folder,
+            protocol=chosen,
+            parts=asked,
+            n_seeds=n_seeds,
+            crack_sets=crack_sets,
+            source=source,
+            paper_split=paper_split,
+            **told,
+        )
+
+    return _Plan(asdict(chosen), run)
+
+
+def _check(n_seeds: int, source: Path | None, what: str) -> None:
+    if n_seeds < 1:
+        raise UsageError(f"--seeds must be at least 1, got {n_seeds}")
+    if source is not None and not source.is_dir():
+        raise DataError(f"expected a folder with {what}, got {source}, which is no folder")
+
+
+def _command(
+    study: str, source: Path | None, protocol: str, n_seeds: int, epochs: int | None, own: dict[str, Any]
 ) -> str:
     """Spell the command that repeats the study; of a folder only its name is told."""
     words = ["graven", "reproduce", study]
     words += [] if source is None else ["--data", source.resolve().name]
-    words += [] if group_by is None else ["--group-by", f"'{group_by}'"]
+    words += [] if own.get("group_by") is None else ["--group-by", f"'{own['group_by']}'"]
     words += ["--protocol", protocol, "--seeds", str(n_seeds)]
     words += [] if epochs is None else ["--epochs", str(epochs)]
-    words += [] if losses is None else ["--losses", ",".join(losses)]
-    words += ["--variants", ",".join(variants)] if variants else []
+    for name in ("losses", "variants", "parts", "sets"):
+        words += [f"--{name}", ",".join(own[name])] if own.get(name) else []
+    words += ["--paper-split"] if own.get("paper_split") else []
     return " ".join(words)

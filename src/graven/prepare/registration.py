@@ -148,7 +148,8 @@ def register(first: Raster, second: Raster, *, max_residual_px: float = 2.0) -> 
     if found.residual_p95_px > max_residual_px:
         raise DataError(
             f"{first.name} and {second.name} could be brought onto each other within {found.residual_p95_px:.1f} px "
-            f"only (95th percentile), {max_residual_px:g} px are allowed; the surface is not flat, has moved, or was lit from another side"
+            f"only (95th percentile), {max_residual_px:g} px are allowed; the surface is not flat, has moved, or was "
+            "lit from another side"
         )
     return found
 

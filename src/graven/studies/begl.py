@@ -11,19 +11,17 @@ A folder of the study, which can be interrupted at any time and continued::
 
 from __future__ import annotations
 
-import json
-import platform
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from graven._version import __version__
-from graven.errors import MismatchError, UsageError
-from graven.io.fs import write_text_atomic
+from graven.errors import UsageError
 from graven.studies.begl_data import folder_data, procedural_data
 from graven.studies.begl_protocol import PUBLISHED, run_recipe
-from graven.studies.begl_run import do_run
+from graven.studies.begl_run import judge_run
 from graven.studies.begl_scores import MIN_SHARE, MIN_VALID, TOLERANCE_PX
+from graven.studies.protocols import keep_protocol, versions
+from graven.studies.running import Lessons, do_run
 from graven.studies.sources import require_training
 from graven.train.panels import band_statistics
 
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from graven.studies.listener import Listener
 
 __all__ = ["run_study"]
-
-PACKAGES = ("numpy", "scipy", "opencv-python-headless", "torch", "lightning")
 
 
 def run_study(
@@ -99,17 +95,24 @@ def run_study(
         else folder_data(panels, source, group_by=group_by, monitor=monitor)
     )
     mean, std = band_statistics(data.train_panels())
+    lessons = Lessons(data.train_panels(), data.val.open(), data.sha256, mean, std)
     facts = _facts(protocol, contenders, data, n_seeds=n_seeds, mean=mean, std=std)
-    _check_same(folder / "protocol.json", facts)
-    write_text_atomic(folder / "protocol.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+    keep_protocol(folder / "protocol.json", facts, fixed=("protocol", "data"))
     n_done, total = 0, n_seeds * len(contenders)
     plan = [(entry, seed) for seed in range(1, n_seeds + 1) for entry in contenders]
     for number, (entry, seed) in enumerate(plan, start=1):
         monitor.say(f"run {number} of {total}: {entry.label}, seed {seed}")
         run_folder = folder / "runs" / f"{entry.key}-s{seed}"
-        run_folder.mkdir(parents=True, exist_ok=True)
         recipe = run_recipe(protocol, entry, seed=seed)
-        n_done += do_run(run_folder, recipe, entry, data, mean=mean, std=std, monitor=monitor)
+        n_done += do_run(
+            run_folder,
+            recipe,
+            lessons,
+            partial(judge_run, folder=run_folder, recipe=recipe, contender=entry, data=data, monitor=monitor),
+            label=entry.label,
+            identity={"loss": entry.key, "seed": seed},
+            monitor=monitor,
+        )
         monitor.event("run", loss=entry.key, seed=seed, number=number, of=total)
     from graven.studies.begl_report import write_report
 
@@ -126,12 +129,6 @@ def _facts(
     std: tuple[float, ...],
 ) -> dict[str, Any]:
     """Gather everything that was held fixed; no path, no time."""
-    versions = {"graven": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "unknown"
     return {
         "study": "begl",
         "protocol": asdict(protocol),
@@ -149,19 +146,5 @@ def _facts(
             "boundary_tolerance_px": TOLERANCE_PX,
         },
         "published": {"source": "Table 1 of the BEGL paper, measured on 3D-Pitoti", "values": PUBLISHED},
-        "versions": versions,
+        "versions": versions(),
     }
-
-
-def _check_same(path: Path, facts: dict[str, Any]) -> None:
-    """Refuse to mix two protocols or two sets of panels in one folder; losses and seeds may be added."""
-    if not path.is_file():
-        return
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    plain = json.loads(json.dumps(facts))
-    for key in ("protocol", "data"):
-        wrong = [name for name in plain[key] if stored[key].get(name) != plain[key][name]]
-        if wrong:
-            raise MismatchError(
-                f"the folder holds a study with another {key} ({wrong[0]}); repeat its command, or give another folder"
-            )

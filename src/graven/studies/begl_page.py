@@ -9,10 +9,10 @@ import numpy as np
 from graven.metrics import miou, precision, recall
 from graven.report.tables import markdown_table
 from graven.studies.begl_protocol import CONTENDERS, VARIANTS
-from graven.studies.begl_run import PLATEAU
 from graven.studies.begl_summary import paired_difference
 from graven.studies.begl_tables import BASELINE, differences_table, table_markdown
 from graven.studies.begl_words import verdict
+from graven.studies.running import PLATEAU
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,10 +13,11 @@ from graven.report.tables import csv_table
 from graven.studies.baselines import clahe_otsu
 from graven.studies.begl_figures import Shown, choose_images, curves_figure, figure5, figure6, figure7
 from graven.studies.begl_page import readme
-from graven.studies.begl_run import cut_test_panels, read_preds, read_run
+from graven.studies.begl_run import cut_test_panels, read_preds
 from graven.studies.begl_scores import read_scores, score_patch, scores_csv
 from graven.studies.begl_tables import BASELINE, Results, table_csv, table_markdown
 from graven.studies.begl_words import verdict
+from graven.studies.running import read_run
 from graven.train.dataset import validation_tiles
 from graven.train.panels import Panel
 
@@ -59,6 +60,10 @@ class StudyResult:
     n_found: int
     n_collapsed: int
     files: tuple[str, ...]
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Give the numbers for a record."""
+        return {"miou": self.miou}
 
 
 def write_report(
