@@ -96,7 +96,9 @@ def test_a_mistake_is_named(change: dict[str, object], message: str) -> None:
 def test_damaged_yaml_and_unknown_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="x is not valid YAML"):
         recipe_from_text("a: [1", where="x")
-    with pytest.raises(InputError, match="there is no recipe 'nothing'; give a YAML file or one of: condition-finetune, "):
+    with pytest.raises(
+        InputError, match="there is no recipe 'nothing'; give a YAML file or one of: condition-finetune, "
+    ):
         read_recipe("nothing")
     path = tmp_path / "mine.yaml"
     path.write_text(MINIMAL, encoding="utf-8")
