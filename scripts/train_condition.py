@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from graven.api.bundling import best_network
 from graven.errors import GravenError
 from graven.io.bundle import Bundle, read_bundle, write_bundle
 from graven.io.fs import write_text_atomic
@@ -55,9 +56,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.studies.class_scores import ClassCounts
+    from graven.train.task import Standardised
     from graven.types import ClassTable, Engine
 
-RECIPE, BUNDLE, VERSION = "condition-segment", "condition", "1.0"
+STAGES = ("condition-segment", "condition-segment-2")
+BUNDLE, VERSION = "condition", "1.0"
 N_PAINTINGS = 480
 SEVERE_EVERY = 4
 TILE_PX, OVERLAP_PX = 512, 128
@@ -117,12 +120,29 @@ def build_cache(cache: Path, n_paintings: int) -> dict[str, PanelStore]:
 
 
 def train_network(args: argparse.Namespace, stores: dict[str, PanelStore]) -> None:
-    """Train; what is finished is skipped."""
-    out = args.out / RECIPE
-    if (out / "result.json").is_file():
-        say(f"{out / 'result.json'} is there, training skipped")
-        return
-    recipe = read_recipe(RECIPE)
+    """Train the stages, each from the best weights of the one before; what is finished is skipped."""
+    initial = None
+    for stage in STAGES:
+        if (args.out / stage / "result.json").is_file():
+            say(f"{args.out / stage / 'result.json'} is there, training skipped")
+        else:
+            train_stage(args, stage, stores, initial)
+        initial = best_of(args.out, stage)
+
+
+def best_of(out: Path, stage: str) -> Standardised:
+    """Build the network with the best weights of a stage."""
+    content = json.loads((out / "normalisation.json").read_text(encoding="utf-8"))
+    recipe = read_recipe(out / stage / "recipe.yaml")
+    return best_network(build_model(recipe, mean=content["mean"], std=content["std"]), out / stage)
+
+
+def train_stage(
+    args: argparse.Namespace, stage: str, stores: dict[str, PanelStore], initial: Standardised | None
+) -> None:
+    """Train one stage."""
+    out = args.out / stage
+    recipe = read_recipe(stage)
     if args.steps is not None:
         recipe = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, max_steps=args.steps))
     panels = stores["train"].open()
@@ -140,6 +160,8 @@ def train_network(args: argparse.Namespace, stores: dict[str, PanelStore]) -> No
         mean=content["mean"],
         std=content["std"],
         data_sha256=stores["train"].sha256,
+        initial=initial,
+        judge_initial=False,
         resume=args.resume and (out / "checkpoints").is_dir(),
         accelerator=args.device,
         say=say,
@@ -150,11 +172,10 @@ def train_network(args: argparse.Namespace, stores: dict[str, PanelStore]) -> No
 
 def write_model(out: Path, stores: dict[str, PanelStore]) -> Bundle:
     """Export the best weights and write the bundle."""
-    recipe = read_recipe(out / RECIPE / "recipe.yaml")
+    recipe = read_recipe(out / STAGES[-1] / "recipe.yaml")
     content = json.loads((out / "normalisation.json").read_text(encoding="utf-8"))
-    model = build_model(recipe, mean=content["mean"], std=content["std"])
-    tensors, facts = load_tensors(out / RECIPE / "best.safetensors")
-    model.load_state_dict(tensors)
+    model = best_of(out, STAGES[-1])
+    _, facts = load_tensors(out / STAGES[-1] / "best.safetensors")
     panel = stores["val"].open()[0]
     places = (panel.image.shape[1] // 4, panel.image.shape[1] // 2)
     check = np.stack([panel.image[:, at : at + CHECK_PX, at : at + CHECK_PX] for at in places])
@@ -181,7 +202,7 @@ def write_model(out: Path, stores: dict[str, PanelStore]) -> Bundle:
         sha256="",
     )
     card = {
-        "training": json.loads((out / RECIPE / "result.json").read_text(encoding="utf-8")),
+        "training": {stage: json.loads((out / stage / "result.json").read_text(encoding="utf-8")) for stage in STAGES},
         "validation": facts["scores"],
         "export": {"bytes": export.n_bytes, "half_difference": export.half_difference},
         "data": {part: {"n_paintings": len(store.entries), "sha256": store.sha256} for part, store in stores.items()},

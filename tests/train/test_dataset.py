@@ -219,7 +219,7 @@ def test_later_changes_of_light_leave_every_other_draw(
     assert changed > 3
 
 
-@pytest.mark.parametrize("option", [{"translation": 0.5}, {"aspect": 0.5}, {"reduction": 3.0}])
+@pytest.mark.parametrize("option", [{"translation": 0.5}, {"aspect": 0.5}, {"reduction": 3.0}, {"enlargement": 2.0}])
 def test_later_changes_of_place_keep_truth_on_its_pixels(option: dict[str, Any]) -> None:
     """Bright pixels are class 2, and the truth follows them wherever the crop is moved, narrowed or reduced."""
     mask = np.zeros((96, 96), bool)
@@ -243,8 +243,26 @@ def test_later_changes_of_place_keep_truth_on_its_pixels(option: dict[str, Any])
         invalid += not sample.valid.all()
         shares.add(round(float((sample.target > 0).mean()), 3))
     assert len(shares) > 5
-    if "aspect" not in option:
+    if "translation" in option or "reduction" in option:
         assert invalid > 3
+
+
+def test_a_share_of_the_crops_loses_its_colours() -> None:
+    rng = np.random.default_rng(0)
+    panel = Panel("p", "p", rng.integers(0, 256, (3, 64, 64), np.uint8), np.zeros((64, 64), np.uint8))
+    plain, grey = (CropSource((panel,), crop_px=16, augment=Augment(grey=share), seed=0) for share in (0.0, 0.5))
+    n_grey = 0
+    for index in range(60):
+        before, after = (source.crop(epoch=0, index=index, panel=0).image for source in (plain, grey))
+        if np.array_equal(before, after):
+            continue
+        n_grey += 1
+        luminance = np.tensordot(np.array([0.299, 0.587, 0.114]), before, axes=1)
+        assert np.abs(after - luminance).max() < 0.01
+    assert 15 < n_grey < 45
+    one_band = CropSource((numbered(40, 40),), crop_px=16, augment=Augment(grey=1.0), seed=0)
+    with pytest.raises(InputError, match="red, green and blue, got 1 bands"):
+        one_band.crop(epoch=0, index=0, panel=0)
 
 
 def test_hue_needs_colours() -> None:

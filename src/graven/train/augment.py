@@ -58,6 +58,11 @@ class Augment:
         The hue is turned by up to this angle to either side; needs three bands, as the next two do.
     saturation, value : float, 0 to 1
         Saturation and value are multiplied by up to 1 plus or minus this.
+    enlargement : float, 0 to 7
+        As `reduction`, the other way: crops are cut down to ``1 / (1 + enlargement)`` of their size, so that the
+        picture is seen larger, as in a close-up.
+    grey : float, 0 to 1
+        Share of crops that lose their colours, as in a black-and-white photograph; needs three bands.
     """
 
     flips: bool = True
@@ -76,6 +81,8 @@ class Augment:
     hue_deg: float = 0.0
     saturation: float = 0.0
     value: float = 0.0
+    enlargement: float = 0.0
+    grey: float = 0.0
 
     def __post_init__(self) -> None:
         for name, upper in _UPPER.items():
@@ -89,9 +96,10 @@ class Augment:
     @property
     def draws_more(self) -> bool:
         """Whether any change is asked for that has draws of its own, apart from those that were there first."""
-        return any(getattr(self, name) for name in LATER if name != "reduction")
+        return any(getattr(self, name) for name in LATER if name not in ("reduction", "enlargement"))
 
 
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 _UPPER = {
     "scale": 1.0,
     "brightness": 255.0,
@@ -104,6 +112,8 @@ _UPPER = {
     "hue_deg": 180.0,
     "saturation": 1.0,
     "value": 1.0,
+    "enlargement": 7.0,
+    "grey": 1.0,
 }
 _FIRST = ("flips", "turns", "scale", "brightness", "contrast", "colour", "blur_sigma_px", "noise")
 
@@ -205,6 +215,7 @@ def recolour(image: NDArray[np.float32], augment: Augment, rng: np.random.Genera
     """
     sharpened, amount, inverted = rng.random(3)
     hue, saturation, value = rng.uniform(-1, 1, 3)
+    colourless = float(rng.random())
     if augment.sharpening and sharpened < 0.5:
         image = sharpen(image, amount=augment.sharpening * amount)
     if augment.hue_deg or augment.saturation or augment.value:
@@ -214,4 +225,8 @@ def recolour(image: NDArray[np.float32], augment: Augment, rng: np.random.Genera
             saturation=1 + augment.saturation * saturation,
             value=1 + augment.value * value,
         )
+    if colourless < augment.grey:
+        if len(image) != len(LUMINANCE):
+            raise InputError(f"augment.grey needs red, green and blue, got {len(image)} bands")
+        image = np.repeat(np.tensordot(LUMINANCE, image, axes=1)[None], len(image), axis=0)
     return invert(image) if inverted < augment.inversion else image

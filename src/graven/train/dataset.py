@@ -155,7 +155,8 @@ class CropSource:
         rng = np.random.default_rng((self.seed, epoch, index, 2))
         source = self.panels[panel]
         draw = rng.uniform(-1, 1)
-        reach = self.augment.scale if draw < 0 else max(self.augment.scale, self.augment.reduction)
+        further = self.augment.enlargement if draw < 0 else self.augment.reduction
+        reach = max(self.augment.scale, further)
         size_px = max(2, round(self.crop_px * float(np.exp(draw * np.log1p(reach)))))
         row, col = self._place(panel, size_px, rng)
         flip, quarter_turns = bool(rng.integers(2)), int(rng.integers(4))

@@ -130,6 +130,7 @@ def train(
     class_names: Sequence[str] = (),
     data_sha256: str | None = None,
     initial: Standardised | None = None,
+    judge_initial: bool = True,
     resume: bool = False,
     allow_changed: bool = False,
     accelerator: str = "auto",
@@ -157,6 +158,9 @@ def train(
     initial : Standardised, optional
         A trained network to go on with (`graven.train.transfer`) in place of one with random weights; changed in place.
         Its own standardisation counts.
+    judge_initial : bool
+        Whether `initial` is validated first, so that its weights stay the best unless training betters them. False
+        where it is known to do well on the validation panels, but shall learn more than these show.
     resume, allow_changed, accelerator, devices, pictures, say, event
         As in `graven.train.loop.fit`.
 
@@ -215,7 +219,7 @@ def train(
         accelerator=accelerator,
         devices=devices,
         pictures=pictures,
-        is_trained=initial is not None,
+        is_trained=initial is not None and judge_initial,
         **known,
     )
     return model, result
