@@ -195,7 +195,8 @@ def changed_areas(
     valid : ndarray of shape (H, W), bool, optional
         Where both dates are known.
     tolerance_px : float, > 0, pixels
-        A piece counts where any of it lies further from the other mask; then all of it does, from the old border on.
+        A piece counts where any of it lies further from the other mask and is wider than twice that; then all of it
+        does, from the old border on.
     min_area_px : float, >= 0, pixels
         Smaller pieces are no change.
     residual_px : float, >= 0, pixels
@@ -236,6 +237,8 @@ def changed_areas(
     added = mask & ~other if valid is None else mask & ~other & valid
     distance = cv2.distanceTransform((~other).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     far = added & (distance > tolerance_px) if other.any() else added
+    inside = cv2.distanceTransform(np.pad(added, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    far = far & (inside >= tolerance_px)
     n_labels, labels, stats, _ = cv2.connectedComponentsWithStats(added.astype(np.uint8), connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
     counts = np.zeros(n_labels, bool)

@@ -40,7 +40,7 @@ MAX_OTHER = 0.05
 MEDIAN_POINTS = 31
 GAP_POINTS = 20
 APART_PX = 9.0
-MIN_CHANGE, MIN_CONTRAST_SHARE = 0.06, 0.5
+MIN_CHANGE, MIN_CONTRAST_SHARE = 0.1, 0.6
 RING_PX = 6
 
 
@@ -220,8 +220,8 @@ def areas_differ(
     Returns
     -------
     ndarray of shape (N,), bool
-        Of those chosen, where the mean colour differs between the dates by 0.06 and by half of what the area stands
-        out from its surroundings.
+        Of those chosen, where the mean colour differs between the dates by 0.1 and by six tenths of what the area
+        stands out from its surroundings.
     """
     n = len(chosen)
     asked = np.where(chosen[labels], labels, 0).astype(np.int32)
