@@ -10,11 +10,19 @@ from graven.errors import DataError, InputError, MismatchError
 from graven.io.bundle import read_check
 from graven.metrics import BinaryCounts, binary_counts, f1
 from graven.predict.agreement import MAX_F1_CHANGE, Comparison, check_agreement
+from graven.predict.classes import class_map
 from graven.predict.engines import installed_engines, load_engine, load_variants
 from graven.prepare.chain import PrepareChain
 from graven.prepare.reduced import reduced_view
-from graven.synthetic.testsets import PETROGLYPH_VAL, TEST_PIXEL_SIZE_MM, make_panels
-from graven.types import TileGrid, raster_from_array
+from graven.synthetic.painting import UNKNOWN
+from graven.synthetic.testsets import (
+    CONDITION_VAL,
+    PETROGLYPH_VAL,
+    TEST_PIXEL_SIZE_MM,
+    make_paintings,
+    make_panels,
+)
+from graven.types import CONDITION_CLASSES, PETROGLYPH_CLASSES, TileGrid, raster_from_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +30,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.io.bundle import Bundle
-    from graven.synthetic.petroglyph import PetroglyphPanel
-    from graven.types import Engine, ModelSpec
+    from graven.types import Engine, ModelSpec, Raster
+
+    Sample = tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]
 
 __all__ = ["compare_engines"]
+
+NOTHING = BinaryCounts(0, 0, 0, 0)
 
 
 def compare_engines(bundle: Bundle, *, engine: str, n_panels: int) -> list[dict[str, Any]]:
@@ -51,7 +62,7 @@ def compare_engines(bundle: Bundle, *, engine: str, n_panels: int) -> list[dict[
     DataError
         If an engine is beyond the bounds of `graven.predict.agreement`, or one that was named cannot run the network.
     InputError
-        If there are not so many panels, or the model is not for petroglyphs.
+        If there are not so many panels, or the model is for something else than these show.
     """
     _check_panels(bundle.spec, n_panels)
     engines, rows = _load(bundle, engine)
@@ -68,8 +79,12 @@ def compare_engines(bundle: Bundle, *, engine: str, n_panels: int) -> list[dict[
 def _check_panels(spec: ModelSpec, n_panels: int) -> None:
     if not 0 <= n_panels <= len(PETROGLYPH_VAL):
         raise InputError(f"there are {len(PETROGLYPH_VAL)} validation panels; --panels takes 0 to that, got {n_panels}")
-    if n_panels and (spec.method != "petroglyph" or len(spec.classes) != 1):
-        raise InputError(f"--panels are petroglyphs of one class; the model {spec.name!r} is for {spec.method}")
+    known = {"petroglyph": PETROGLYPH_CLASSES, "condition": CONDITION_CLASSES}.get(spec.method)
+    if n_panels and (known is None or [c.name for c in known.classes] != [c.name for c in spec.classes.classes]):
+        raise InputError(
+            f"--panels are petroglyphs, or paintings with craquelure and paint loss; the model {spec.name!r} is for "
+            f"{spec.method} with {', '.join(entry.name for entry in spec.classes.classes)}"
+        )
 
 
 def _load(bundle: Bundle, engine: str) -> tuple[list[Engine], list[dict[str, Any]]]:
@@ -116,20 +131,21 @@ def _compare_panels(bundle: Bundle, engines: list[Engine], n_panels: int) -> lis
     plain = next((entry for entry in engines if entry.precision == "float32"), None)
     reference = plain or load_engine(bundle.model_path, engine=engines[0].name, precision="float32")
     comparisons = [Comparison(spec.threshold) for _ in engines]
-    counts = [BinaryCounts(0, 0, 0, 0) for _ in engines]
-    expected_counts = BinaryCounts(0, 0, 0, 0)
-    for panel in make_panels(PETROGLYPH_VAL[:n_panels]):
-        for pixels, mask, valid in _tiles(panel, spec):
-            expected = reference(pixels)[0, 0]
-            truth, known = _reduce(mask, expected.shape), _reduce(valid, expected.shape)
-            expected_counts += binary_counts(expected >= spec.threshold, truth, known)
-            for index, engine in enumerate(engines):
-                found = expected if engine is reference else engine(pixels)[0, 0]
-                comparisons[index].add(found[known], expected[known])
-                counts[index] += binary_counts(found >= spec.threshold, truth, known)
+    counts = [[NOTHING] * len(spec.classes) for _ in engines]
+    expected_counts = [NOTHING] * len(spec.classes)
+    tiles = _tiles if spec.method == "petroglyph" else _painted_tiles
+    for pixels, truth, known in tiles(spec, n_panels):
+        expected = _map(reference(pixels))
+        size = expected.shape[1:]
+        truths, seen = [_reduce(mask, size) for mask in truth], _reduce(known, size)
+        expected_counts = _added(expected_counts, expected, truths, seen, spec.threshold)
+        for index, engine in enumerate(engines):
+            found = expected if engine is reference else _map(engine(pixels))
+            comparisons[index].add(found[:, seen], expected[:, seen])
+            counts[index] = _added(counts[index], found, truths, seen, spec.threshold)
     rows = []
     for engine, comparison, own in zip(engines, comparisons, counts, strict=True):
-        score, change = f1(own), f1(own) - f1(expected_counts)
+        score, change = _mean_f1(own), _mean_f1(own) - _mean_f1(expected_counts)
         check_agreement(comparison.result(), engine.precision, what=f"{_title(engine)} on {n_panels} panels")
         if not abs(change) <= MAX_F1_CHANGE:
             raise MismatchError(
@@ -142,29 +158,64 @@ def _compare_panels(bundle: Bundle, engines: list[Engine], n_panels: int) -> lis
     return rows
 
 
-def _tiles(
-    panel: PetroglyphPanel, spec: ModelSpec
-) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]]:
+def _map(answer: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the probabilities (K, h, w) of one tile; a gate that answers per tile has one cell."""
+    return answer[0] if answer.ndim == 4 else answer[0, :, None, None]
+
+
+def _added(
+    counts: list[BinaryCounts],
+    probs: NDArray[np.float32],
+    truths: list[NDArray[np.bool_]],
+    known: NDArray[np.bool_],
+    threshold: float,
+) -> list[BinaryCounts]:
+    """Add the counts of a tile, class by class."""
+    labels = class_map(probs, threshold=threshold)
+    return [
+        count + binary_counts(labels == number, truth, known)
+        for number, (count, truth) in enumerate(zip(counts, truths, strict=True), start=1)
+    ]
+
+
+def _mean_f1(counts: list[BinaryCounts]) -> float:
+    """Give F1 as the mean over the classes."""
+    return float(np.mean([f1(count) for count in counts]))
+
+
+def _tiles(spec: ModelSpec, n_panels: int) -> Iterator[Sample]:
     """Yield batches of one tile with their truth, at the model's pixel size and prepared as it asks."""
     factor = max(1, round((spec.pixel_size_mm or TEST_PIXEL_SIZE_MM) / TEST_PIXEL_SIZE_MM))
-    view = reduced_view(raster_from_array(panel.image, valid=panel.valid), factor)
+    for panel in make_panels(PETROGLYPH_VAL[:n_panels]):
+        view = reduced_view(raster_from_array(panel.image, valid=panel.valid), factor)
+        yield from _cut(spec, view, [_reduce(panel.mask, (view.height, view.width))])
+
+
+def _painted_tiles(spec: ModelSpec, n_panels: int) -> Iterator[Sample]:
+    """Yield the same of paintings, with a truth for each class."""
+    for panel in make_paintings(CONDITION_VAL[:n_panels]):
+        view = raster_from_array(panel.image, valid=panel.classes != UNKNOWN)
+        yield from _cut(spec, view, [panel.classes == entry.id for entry in spec.classes.classes])
+
+
+def _cut(spec: ModelSpec, view: Raster, truths: list[NDArray[np.bool_]]) -> Iterator[Sample]:
     prepared = PrepareChain.from_spec(spec).view(view)
-    truth = _reduce(panel.mask, (view.height, view.width))
     grid = TileGrid(view.height, view.width, tile_px=min(spec.tile_px, view.height, view.width), overlap_px=0)
     for row in range(grid.n_rows):
         for col in range(grid.n_cols):
             window = grid.window(row, col)
-            mask = np.zeros((window.height, window.width), bool)
             inside = window.intersection(view.bounds)
-            mask[inside.relative_to(window).slices()] = truth[inside.slices()]
-            yield prepared.read(window)[None], mask, view.read_valid_padded(window)
+            masks = np.zeros((len(truths), window.height, window.width), bool)
+            for mask, truth in zip(masks, truths, strict=True):
+                mask[inside.relative_to(window).slices()] = truth[inside.slices()]
+            yield prepared.read(window)[None], masks, view.read_valid_padded(window)
 
 
 def _reduce(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Say of each cell of a coarser grid if any pixel is set; a gate that answers per tile has one cell."""
-    rows, cols = shape if len(shape) == 2 else (1, 1)
+    """Say of each cell of a coarser grid if any pixel is set."""
+    rows, cols = shape
     blocks = mask.reshape(rows, mask.shape[0] // rows, cols, mask.shape[1] // cols)
-    return blocks.any(axis=(1, 3)).reshape(shape)
+    return np.asarray(blocks.any(axis=(1, 3)), bool)
 
 
 def _title(engine: Engine) -> str:
