@@ -39,7 +39,7 @@ def measure_pair(seed: int, *, growth_mm: float, model: str, folder: Path) -> di
     visits = make_visits(seed, growth_mm=growth_mm)
     for name, pixels in (("before", visits.before.image), ("after", visits.photograph)):
         _write(folder / f"{name}.png", pixels)
-    row: dict[str, Any] = {"seed": seed, "true_gained_mm": round(visits.gained_mm, 3)}
+    row: dict[str, Any] = {"seed": seed, "grows": growth_mm > 0, "true_gained_mm": round(visits.gained_mm, 3)}
     try:
         found = compare(
             folder / "before.png", folder / "after.png", model=model, scale=SCALE, out=folder / "change", overwrite=True
@@ -57,7 +57,7 @@ def measure_pair(seed: int, *, growth_mm: float, model: str, folder: Path) -> di
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Say how often change was reported where there is none, and how far growth is off."""
     told = [row for row in rows if "refused" not in row]
-    still = [row for row in told if row["true_gained_mm"] == 0]
+    still = [row for row in told if not row["grows"]]
     grown = [row for row in told if row["true_gained_mm"] > 0]
     errors = [row[MEASURES[0]] / row["true_gained_mm"] - 1 for row in grown]
     true, found = (sum(row[key] for row in grown) for key in ("true_gained_mm", MEASURES[0]))
@@ -70,7 +70,9 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "grown_relative_error": [round(error, 4) for error in errors],
         "grown_within_5_percent": sum(abs(error) <= 0.05 for error in errors),
         "grown_total_error": round(found / true - 1, 4) if grown else None,
-        "n_refused": len(rows) - len(told),
+        "n_still_refused": sum("refused" in row and not row["grows"] for row in rows),
+        "n_grown_refused": sum("refused" in row and row["grows"] for row in rows),
+        "n_without_cracks_to_grow": sum(row["grows"] and row["true_gained_mm"] == 0 for row in rows),
     }
 
 

@@ -43,7 +43,7 @@ from graven.synthetic.testsets import (
     PaintingSpec,
     train_seeds,
 )
-from graven.train.checkpoint import load_tensors
+from graven.train.checkpoint import load_tensors, tensor_hash
 from graven.train.export import export_onnx
 from graven.train.panels import PanelStore, band_statistics, write_store
 from graven.train.recipe import read_recipe
@@ -159,7 +159,9 @@ def train_stage(
         out,
         mean=content["mean"],
         std=content["std"],
-        data_sha256=stores["train"].sha256,
+        data_sha256=stores["train"].sha256
+        + stores["val"].sha256
+        + ("" if initial is None else tensor_hash(initial.state_dict())),
         initial=initial,
         judge_initial=False,
         resume=args.resume and (out / "checkpoints").is_dir(),

@@ -136,6 +136,20 @@ def test_a_finished_run_can_be_taken_up_again_and_stays(taught: Finetuned, novic
         finetune(folder / "photographs", model=str(novice), recipe=folder / "quick.yaml", out=taught.path)
 
 
+def test_a_run_does_not_resume_with_another_meaning_of_the_labels(novice: Path, tmp_path: Path) -> None:
+    photographs = _photographs(tmp_path / "photographs")
+    options = {"model": str(novice), "out": tmp_path / "out"}
+    finetune(photographs, recipe=_recipe(tmp_path, steps=10), **options)
+    with pytest.raises(MismatchError, match="made from something else"):
+        finetune(
+            photographs,
+            recipe=_recipe(tmp_path, steps=20),
+            classes={"craquelure": ("paint_loss",), "paint_loss": ("craquelure",)},
+            resume=True,
+            **options,
+        )
+
+
 def test_a_model_that_nothing_betters_is_not_replaced(taught: Finetuned, tmp_path: Path) -> None:
     """Half of the labels are exchanged, and the rate is so low that nothing can be learnt."""
     photographs = _photographs(tmp_path / "photographs")

@@ -308,11 +308,17 @@ def test_without_pytorch_the_extra_is_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def normed(path: Path) -> Path:
+    """Give the network of a recipe batch normalisation, which a bundle holds folded into its convolutions."""
+    path.write_text(path.read_text().replace("{widths: [4, 8]}", "{widths: [4, 8], norm: batch}"))
+    return path
+
+
 @pytest.fixture(scope="module")
 def seasoned(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trained]:
     """The bundle of a training that was long enough to learn something."""
     folder = tmp_path_factory.mktemp("seasoned")
-    result = train(write_recipe(folder, steps=40), data=patches, out=folder / "run")
+    result = train(normed(write_recipe(folder, steps=40)), data=patches, out=folder / "run")
     return result.path / "bundle", result
 
 
@@ -323,7 +329,7 @@ def test_training_leaves_a_bundle_of_its_best_weights(seasoned: tuple[Path, Trai
     bundle = read_bundle(path)
     spec = bundle.spec
     assert (spec.name, spec.method, spec.role, spec.network) == ("discs", "petroglyph", "segment", "unet")
-    assert spec.network_options == {"widths": [4, 8]}
+    assert spec.network_options == {"widths": [4, 8], "norm": "batch"}
     assert [step.name for step in spec.prepare] == ["reversal"]
     assert read_check(bundle) is not None
     assert verify_bundle(bundle)
@@ -336,15 +342,16 @@ def test_training_can_begin_with_the_weights_of_a_bundle(
     seasoned: tuple[Path, Trained], patches: Path, tmp_path: Path
 ) -> None:
     start, before = seasoned
-    result = train(write_recipe(tmp_path), data=patches, out=tmp_path / "run", start=start)
+    result = train(normed(write_recipe(tmp_path)), data=patches, out=tmp_path / "run", start=start)
     with (result.path / "validation.csv").open(newline="") as file:
         first = next(csv.DictReader(file))
     assert (int(first["step"]), float(first["miou"])) == (0, pytest.approx(before.best_score, abs=0.02))
     assert result.best_score >= float(first["miou"])
+    assert result.bundle is not None
     told = json.loads((result.path / "run.json").read_text(encoding="utf-8"))
     assert {"discs", "start"} <= {told["inputs"][-1]["name"], told["inputs"][-1]["role"]}
     other = tmp_path / "other.yaml"
-    other.write_text(write_recipe(tmp_path).read_text().replace("[4, 8]", "[4, 16]"))
+    other.write_text(normed(write_recipe(tmp_path)).read_text().replace("[4, 8]", "[4, 16]"))
     with pytest.raises(MismatchError, match=r"--from discs is a unet with .*\[4, 8\].* but the recipe"):
         train(other, data=patches, out=tmp_path / "none", start=start)
     assert not (tmp_path / "none").exists()

@@ -84,6 +84,7 @@ def check_pixels(panel: Panel, side_px: int = CHECK_PX) -> NDArray[np.uint8]:
 def trained_bundle(
     folder: Path,
     plan: Recipe,
+    net: Standardised,
     run: Path,
     panel: Panel,
     *,
@@ -100,6 +101,8 @@ def trained_bundle(
         Of the bundle, made if needed.
     plan : Recipe
         What was trained; not for a gate, whose threshold has to be calibrated.
+    net : Standardised
+        The network that was trained; left with the best weights.
     run : Path
         Folder of the training.
     panel : Panel
@@ -124,11 +127,11 @@ def trained_bundle(
         If it cannot be written.
     """
     from graven.train.export import export_onnx
-    from graven.train.run import build_model
 
     tile_px = plan.data.validation_tile_px
-    net = best_network(build_model(plan, mean=mean, std=std), run)
-    export = export_onnx(net, run / "model.onnx", check_input=check_pixels(panel, min(CHECK_PX, tile_px)))
+    export = export_onnx(
+        best_network(net, run), run / "model.onnx", check_input=check_pixels(panel, min(CHECK_PX, tile_px))
+    )
     spec = ModelSpec(
         name=plan.name,
         version="1.0",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,13 +166,21 @@ def finetune(
     clock = Clock()
     bundle = read_bundle(model)
     plan = _recipe(bundle, recipe, max_minutes)
+    mapping = {
+        "layout": layout,
+        "labels": None if labels is None else list(labels),
+        "classes": None if classes is None else {name: list(chosen) for name, chosen in classes.items()},
+        "group_by": group_by,
+        "seed": seed,
+    }
     items, sources = _items(
         Path(photographs), bundle, layout, labels=labels, classes=classes, group_by=group_by, monitor=monitor
     )
     sides = _split(items, seed)
     target = Path(out) if out is not None else Path(f"{bundle.spec.name}-finetuned")
     with job_folder(target, command="finetune", resume=resume) as output:
-        stores = _stores(output.path / "panels", bundle, sides, sources, scale=scale, monitor=monitor)
+        origin = {"model": bundle.spec.sha256, "scale": scale, "files": sources, **mapping}
+        stores = _stores(output.path / "panels", bundle, sides, origin, scale=scale, monitor=monitor)
         training = output.path / "training"
         result = _train(training, plan, bundle, stores, monitor)
         monitor.say("judging both models on the photographs that took no part …")
@@ -189,6 +198,7 @@ def finetune(
         )
         if compared.is_better:
             _keep(output.path, bundle, candidate, finetuned)
+        shutil.rmtree(candidate.path)
         write_page(output.path / "comparison.html", compared, title=target.name, notes=sentences)
         told = account(
             "finetune",
@@ -196,15 +206,11 @@ def finetune(
             options={
                 "photographs": Path(photographs),
                 "model": Path(model),
-                "layout": layout,
-                "labels": labels,
-                "classes": None if classes is None else {name: list(chosen) for name, chosen in classes.items()},
-                "group_by": group_by,
+                **mapping,
                 "scale": scale,
                 "recipe": plan.name,
                 "out": target,
                 "max_minutes": max_minutes,
-                "seed": seed,
                 "resume": resume,
             },
             inputs=[{"name": bundle.spec.name, "sha256": bundle.spec.sha256, "role": "model"}, *sources],
@@ -270,6 +276,8 @@ def _items(
             )
         asked = dict.fromkeys(names, ()) if classes is None else classes
         absent = [name for name in names if name not in asked]
+        if not asked:
+            raise UsageError(f"--classes names at least one of {', '.join(names)}, got none")
         if absent:
             monitor.say(
                 f"{', '.join(absent)}: said to be in none of the photographs; the model will come to see less of it"
@@ -312,7 +320,7 @@ def _stores(
     folder: Path,
     bundle: Bundle,
     sides: Mapping[Side, list[LabelledImage]],
-    sources: list[dict[str, str]],
+    origin: Mapping[str, Any],
     *,
     scale: str | None,
     monitor: Monitor,
@@ -320,7 +328,6 @@ def _stores(
     """Prepare the photographs of each side once, at the scale of the model."""
     from graven.train.panels import write_store
 
-    origin = {"kind": "labelled photographs", "model": bundle.spec.sha256, "scale": scale, "files": sources}
     done, n = 0, sum(len(found) for found in sides.values())
     stores: dict[str, PanelStore] = {}
     with monitor.progress("preparing photographs") as report:
@@ -332,7 +339,9 @@ def _stores(
 
         for side, found in sides.items():
             panels = scaled_source(found, bundle.spec, scale=scale)
-            stores[side] = write_store(folder / side, panels, origin={**origin, "side": side}, on_panel=count)
+            stores[side] = write_store(
+                folder / side, panels, origin={"kind": "labelled photographs", **origin, "side": side}, on_panel=count
+            )
     return stores
 
 
@@ -371,11 +380,13 @@ def _candidate(folder: Path, bundle: Bundle, stores: Mapping[str, PanelStore], n
     export = export_onnx(net, folder / "candidate.onnx", check_input=check_pixels(stores["val"].open()[0]))
     spec = replace(bundle.spec, name=_slug(name), version=f"{bundle.spec.version}+finetuned", sha256="")
     check = (export.check_input, export.check_output)
-    return write_bundle(folder / "candidate", spec, export.path, "To be judged.\n", check=check)
+    candidate = write_bundle(folder / "candidate", spec, export.path, "To be judged.\n", check=check)
+    export.path.unlink()
+    return candidate
 
 
 def _labels(bundle: Bundle, panels: Sequence[Panel]) -> list[NDArray[np.uint8]]:
-    """Predict prepared photographs as ``graven segment`` would, in float32."""
+    """Predict prepared photographs tile by tile in float32; no gate takes part, and no object is dropped."""
     engine = load_engine(bundle.model_path, sha256=bundle.spec.sha256, precision="float32")
     return [predict_labels(bundle.spec, engine, np.asarray(panel.image)) for panel in panels]
 

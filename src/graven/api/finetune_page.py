@@ -129,8 +129,8 @@ def explain(training: Path, compared: Comparison) -> tuple[str, ...]:
         fall = scores[best] - min(scores[best:])
         if fall > MIN_FALL:
             sentences.append(
-                f"Later it fell by {fall:.3f} while the network went on learning the other photographs by heart "
-                "(overfitting); the weights of the best moment were kept. More photographs help more than updates."
+                f"Later it fell by {fall:.3f}: most often the network begins to learn the other photographs by heart "
+                "(overfitting). The weights of the best moment were kept; more photographs help more than updates."
             )
     gain = compared.after["miou"] - compared.before["miou"]
     if compared.is_better:

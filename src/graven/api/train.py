@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from graven.train.loop import FitResult
     from graven.train.panels import Panel, PanelStore
     from graven.train.recipe import Recipe
+    from graven.train.task import Standardised
 
 __all__ = ["Trained", "recipes", "train"]
 
@@ -204,7 +205,7 @@ def train(
         begun = any((output.path / "checkpoints").glob("step_*.safetensors"))
         if resume and not begun:
             monitor.say("no checkpoint had been written, so training starts from its first step")
-        _, result = run(
+        net, result = run(
             plan,
             train_panels,
             val_panels,
@@ -220,7 +221,9 @@ def train(
         )
         bundle = None
         if plan.task != "gate":
-            bundle = _bundle(output.path, plan, val_panels[0], result, mean=mean, std=std, names=names, monitor=monitor)
+            bundle = _bundle(
+                output.path, plan, net, val_panels[0], result, mean=mean, std=std, names=names, monitor=monitor
+            )
         newest = max((output.path / "checkpoints").glob("step_*.safetensors"))
         trained = Trained(
             path=target,
@@ -280,6 +283,7 @@ def _begin(plan: Recipe, start: str | Path) -> Bundle:
 def _bundle(
     output: Path,
     plan: Recipe,
+    net: Standardised,
     panel: Panel,
     result: FitResult,
     *,
@@ -298,7 +302,7 @@ def _bundle(
     }
     try:
         return trained_bundle(
-            output / "bundle", plan, output, panel, mean=mean, std=std, class_names=names, facts=facts
+            output / "bundle", plan, net, output, panel, mean=mean, std=std, class_names=names, facts=facts
         ).path
     except DefectError as error:
         monitor.say(f"no bundle was written: {error}")

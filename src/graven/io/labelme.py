@@ -99,7 +99,7 @@ def read_labelme(path: Path, *, size: tuple[int, int], labels: frozenset[str] | 
         elif kind in LINES:
             width_px = widths.get(str(shape.get("description")), 0.0)
             if width_px > 1 and len(points) > 1:
-                areas.append(_line(points).buffer(width_px / 2))
+                areas.append(_line(points).buffer(width_px / 2, cap_style="flat"))
             else:
                 lines.append(_line(points))
         else:

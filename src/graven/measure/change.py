@@ -245,6 +245,7 @@ def changed_areas(
     counts[labels[far]] = True
     counts &= areas >= max(1.0, min_area_px)
     counts[0] = False
+    large = counts[labels]
     if differ is not None and counts.any():
         counts &= differ(np.asarray(labels, np.int32), counts)
     kept = counts[labels]
@@ -266,7 +267,7 @@ def changed_areas(
         mask=kept,
         areas=tuple(found),
         area=Measure(total, unit, math.hypot(scale * total, rest)),
-        below_limit=Measure(float(np.count_nonzero(added & ~kept)) * pixel, unit),
+        below_limit=Measure(float(np.count_nonzero(added & ~large)) * pixel, unit),
         limit=Measure(min_area_px * pixel, unit),
     )
 

@@ -191,11 +191,12 @@ def detail_agreement(even: NDArray[np.float32], other: NDArray[np.float32], know
     -------
     float, -1 to 1
         Pearson's coefficient of what is finer than 8 px. Two photographs in similar light reach 0.95; raking light
-        beside diffuse light does not, and its shadows would pass for change.
+        beside diffuse light does not, and its shadows would pass for change. NaN where too little is known at both
+        dates, or one shows nothing at all.
     """
     inner = cv2.erode(known.astype(np.uint8), np.ones((41, 41), np.uint8), borderValue=0).astype(bool)
     if np.count_nonzero(inner) < 1000:
-        return 1.0
+        return math.nan
     fine = [
         cv2.GaussianBlur(picture - cv2.GaussianBlur(picture, (0, 0), DETAIL_PX), (0, 0), 1.0)[inner]
         for picture in (even, other)

@@ -245,6 +245,8 @@ class _Date:
 
 
 def _check_light(agreement: float, needed: float) -> None:
+    if math.isnan(agreement):
+        raise DataError("before and after have too little in common to be compared; check what each shows, and --roi")
     if agreement < needed:
         raise DataError(
             f"before and after were lit too differently (their fine detail agrees by {agreement:.2f}, {needed:.2f} is "

@@ -161,7 +161,7 @@ def labelled_source(items: Sequence[LabelledImage], *, chain: PrepareChain) -> I
 
 
 def scaled_source(items: Sequence[LabelledImage], spec: ModelSpec, *, scale: str | None = None) -> Iterator[Source]:
-    """Offer labelled images as the segmenter of a bundle would see them: at its scale, prepared by its chain.
+    """Offer labelled images at the scale of a bundle and prepared by its chain; they are not turned upright.
 
     Parameters
     ----------
