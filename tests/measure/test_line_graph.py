@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,14 +14,14 @@ from graven.measure.line_graph import LineGraph, graph_of_lines
 SHAPE = (200, 300)
 
 
-def network(*lines: list[tuple[float, float]], changed: list[bool] | None = None, **options: object) -> LineGraph:
-    settings: dict[str, object] = {
+def network(*lines: list[tuple[float, float]], changed: list[bool] | None = None, **options: Any) -> LineGraph:
+    settings: dict[str, Any] = {
         "is_changed": changed or [True] * len(lines),
         "widths_px": [np.nan] * len(lines),
         "other": np.zeros(SHAPE, bool),
         "valid": np.ones(SHAPE, bool),
     }
-    return graph_of_lines([np.array(line, float) for line in lines], **(settings | options))  # type: ignore[arg-type]
+    return graph_of_lines([np.array(line, float) for line in lines], **(settings | options))
 
 
 def kinds(found: LineGraph) -> dict[str, int]:

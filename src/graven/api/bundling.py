@@ -1,4 +1,4 @@
-"""The best weights of a training as a bundle that every verb can use."""
+"""From a bundle to a training, and from its best weights to a bundle that every verb can use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graven._version import __version__
-from graven.io.bundle import write_bundle
+from graven.errors import DefectError, MismatchError
+from graven.io.bundle import read_bundle, write_bundle
+from graven.prepare.chain import FRAME_STEPS
 from graven.types import (
     CONDITION_CLASSES,
     PETROGLYPH_CLASSES,
@@ -21,17 +23,18 @@ from graven.types import (
 from graven.types.labels import named_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from graven.io.bundle import Bundle
+    from graven.train.loop import FitResult
     from graven.train.panels import Panel
     from graven.train.recipe import Recipe
     from graven.train.task import Standardised
 
-__all__ = ["best_network", "check_pixels", "trained_bundle"]
+__all__ = ["best_network", "check_pixels", "leave_bundle", "start_bundle"]
 
 CHECK_PX = 128
 BANDS = ("red", "green", "blue")
@@ -81,7 +84,103 @@ def check_pixels(panel: Panel, side_px: int = CHECK_PX) -> NDArray[np.uint8]:
     return pixels
 
 
-def trained_bundle(
+def start_bundle(plan: Recipe, start: str | Path, *, class_names: Sequence[str], say: Callable[[str], None]) -> Bundle:
+    """Read the bundle that a training begins with.
+
+    Parameters
+    ----------
+    plan : Recipe
+        What is to be trained.
+    start : str or Path
+        Name or path of the bundle.
+    class_names : sequence of str
+        Of data with several classes; empty for one.
+    say : callable
+        Told where the preparation is another one.
+
+    Returns
+    -------
+    Bundle
+        Of the network that the recipe names, and of the classes of the data.
+
+    Raises
+    ------
+    MismatchError
+        If it is not.
+    """
+    bundle = read_bundle(start)
+    spec = bundle.spec
+    if (spec.network, spec.network_options) != (plan.network.name, plan.network.options):
+        raise MismatchError(
+            f"--from {spec.name} is a {spec.network} with {spec.network_options}, but the recipe {plan.name!r} is for "
+            f"{plan.network.name} with {plan.network.options}"
+        )
+    known = [entry.name for entry in spec.classes.classes]
+    if class_names and list(class_names) != known:
+        raise MismatchError(
+            f"--from {spec.name} knows the classes {', '.join(known)}, but the data hold {', '.join(class_names)}"
+        )
+    prepared = [(step.name, step.options) for step in spec.prepare if step.name not in FRAME_STEPS]
+    if prepared != [(step.name, step.options) for step in plan.prepare]:
+        say(f"{spec.name} was trained with another preparation than that of {plan.name}")
+    return bundle
+
+
+def leave_bundle(
+    output: Path,
+    plan: Recipe,
+    net: Standardised,
+    panel: Panel,
+    result: FitResult,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    class_names: Sequence[str],
+    say: Callable[[str], None],
+) -> Path | None:
+    """Write the best weights of a training as ``bundle`` in its folder.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the training.
+    plan : Recipe
+        What was trained; not for a gate, whose threshold has to be calibrated.
+    net : Standardised
+        The network that was trained; left with the best weights.
+    panel : Panel
+        A validation panel, of which the bundle keeps a cut for its self-test.
+    result : FitResult
+        How the training ended.
+    mean, std : sequence of float, 0 to 255
+        Standardisation.
+    class_names : sequence of str
+        Of data with several classes; empty for one.
+    say : callable
+        Told why there is no bundle.
+
+    Returns
+    -------
+    Path or None
+        The bundle; None for a network that cannot be exported, which costs the bundle and not the training.
+    """
+    from graven.train.recipe import recipe_hash
+
+    facts = {
+        "recipe": f"{plan.name}, SHA-256 {recipe_hash(plan)[:12]}",
+        "updates": f"{result.steps}, best after {result.best_step}",
+        "best validation score": f"{result.best_score:.4f}",
+    }
+    try:
+        return _trained_bundle(
+            output / "bundle", plan, net, output, panel, mean=mean, std=std, class_names=class_names, facts=facts
+        ).path
+    except DefectError as error:
+        say(f"no bundle was written: {error}")
+        return None
+
+
+def _trained_bundle(
     folder: Path,
     plan: Recipe,
     net: Standardised,
@@ -93,39 +192,7 @@ def trained_bundle(
     class_names: Sequence[str],
     facts: dict[str, Any],
 ) -> Bundle:
-    """Write the best weights of a training as a bundle.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the bundle, made if needed.
-    plan : Recipe
-        What was trained; not for a gate, whose threshold has to be calibrated.
-    net : Standardised
-        The network that was trained; left with the best weights.
-    run : Path
-        Folder of the training.
-    panel : Panel
-        A validation panel, of which the bundle keeps a cut for its self-test.
-    mean, std : sequence of float, 0 to 255
-        Standardisation.
-    class_names : sequence of str
-        Of data with several classes; empty for one.
-    facts : dict
-        What the card tells, by name.
-
-    Returns
-    -------
-    Bundle
-        Tiles as in validation, a quarter of them shared, threshold 0.5, no smallest object.
-
-    Raises
-    ------
-    DefectError
-        If the network cannot be exported.
-    OutputError, DiskFull
-        If it cannot be written.
-    """
+    """Describe and write it: tiles as in validation, a quarter of them shared, threshold 0.5, no smallest object."""
     from graven.train.export import export_onnx
 
     tile_px = plan.data.validation_tile_px

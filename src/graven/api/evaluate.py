@@ -37,12 +37,11 @@ from graven.report import (
     EvaluationReport,
     EvaluationRow,
     csv_table,
-    evaluation_overlay,
+    evaluation_picture,
     evaluation_report,
     evaluation_rows,
     pitoti_rows,
 )
-from graven.report.overview import overview_factor, shrink_max
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +56,6 @@ PROTOCOLS = ("pitoti",)
 """Benchmarks whose own table can be written as well."""
 
 SUFFIXES = (".tif", ".tiff", ".png")
-PICTURE_PX = 900
 MAX_PICTURES = 12
 
 
@@ -185,7 +183,7 @@ def evaluate(
             scores = score_masks(pair.preds, pair.target, pair.valid, tolerance_px=tolerance_px)
             images.append(EvaluationRow(pair.name, dict(scores), int(pair.valid.sum())))
             if out is not None and len(overlays) < MAX_PICTURES:
-                overlays.append(EvaluationOverlay(pair.name, _picture(pair)))
+                overlays.append(EvaluationOverlay(pair.name, evaluation_picture(pair.preds, pair.target, pair.valid)))
             report(done, len(pairs))
     mean = EvaluationRow("mean over images", _mean(images), is_summary=True)
     pooled = EvaluationRow("pooled pixels", _pooled(total(counts), list(mean.scores)), is_summary=True)
@@ -283,12 +281,6 @@ def _pooled(counts: BinaryCounts, names: list[str]) -> dict[str, float | None]:
         "false_alarm_rate": false_alarm_rate_pitoti,
     }
     return {name: known[name](counts) if name in known else None for name in names}
-
-
-def _picture(pair: _Pair) -> NDArray[np.uint8]:
-    factor = overview_factor(*pair.target.shape, long_side_px=PICTURE_PX)
-    small = [shrink_max(mask, factor) for mask in (pair.preds, pair.target, pair.valid)]
-    return evaluation_overlay(small[0], small[1], valid=small[2])
 
 
 def _write(folder: Path, result: Evaluation, overlays: list[EvaluationOverlay], *, title: str) -> None:

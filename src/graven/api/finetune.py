@@ -18,7 +18,7 @@ import numpy as np
 from graven._version import __version__
 from graven.api.account import Clock, account, output_hashes
 from graven.api.bundling import best_network, check_pixels
-from graven.api.datasets import LABELS, check_names, choose_classes, choose_labels, list_dataset, source_files
+from graven.api.finetune_data import labelled_photographs, split_photographs
 from graven.api.finetune_page import compare_models, defined, explain, write_page
 from graven.api.jobs import job_folder
 from graven.api.monitor import SILENT, Monitor
@@ -26,7 +26,6 @@ from graven.errors import MismatchError, UsageError
 from graven.io.bundle import read_bundle, read_check, write_bundle
 from graven.methods.record import write_run
 from graven.predict.engines import load_engine
-from graven.prepare.splits import SIDES, group_of, split_groups
 from graven.studies.class_scores import predict_labels
 from graven.studies.sources import require_training, scaled_source
 
@@ -39,12 +38,10 @@ if TYPE_CHECKING:
     from graven.prepare.splits import Side
     from graven.train.panels import Panel, PanelStore
     from graven.train.recipe import Recipe
+    from graven.train.task import Standardised
     from graven.types.dataset import LabelledImage
 
 __all__ = ["Finetuned", "finetune"]
-
-MIN_GROUPS = 5
-SHARES = {"val_share": 0.2, "test_share": 0.2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +170,18 @@ def finetune(
         "group_by": group_by,
         "seed": seed,
     }
-    items, sources = _items(
+    items, sources = labelled_photographs(
         Path(photographs), bundle, layout, labels=labels, classes=classes, group_by=group_by, monitor=monitor
     )
-    sides = _split(items, seed)
+    sides = split_photographs(items, seed)
     target = Path(out) if out is not None else Path(f"{bundle.spec.name}-finetuned")
     with job_folder(target, command="finetune", resume=resume) as output:
         origin = {"model": bundle.spec.sha256, "scale": scale, "files": sources, **mapping}
         stores = _stores(output.path / "panels", bundle, sides, origin, scale=scale, monitor=monitor)
         training = output.path / "training"
-        result = _train(training, plan, bundle, stores, monitor)
+        net, result = _train(training, plan, bundle, stores, monitor)
         monitor.say("judging both models on the photographs that took no part …")
-        candidate = _candidate(training, bundle, stores, target.name)
+        candidate = _candidate(training, net, bundle, stores["val"].open()[0], target.name)
         panels = stores["test"].open()
         compared = compare_models(bundle.spec.classes, panels, _labels(bundle, panels), _labels(candidate, panels))
         sentences = explain(training, compared)
@@ -249,73 +246,6 @@ def _recipe(bundle: Bundle, recipe: str | Path | None, max_minutes: float | None
     return replace(plan, network=Named(spec.network, spec.network_options), prepare=steps)
 
 
-def _items(
-    folder: Path,
-    bundle: Bundle,
-    layout: str,
-    *,
-    labels: Sequence[str] | None,
-    classes: Mapping[str, Sequence[str]] | None,
-    group_by: str | None,
-    monitor: Monitor,
-) -> tuple[list[LabelledImage], list[dict[str, str]]]:
-    """List the photographs with truth in the numbers of the model."""
-    if not folder.is_dir():
-        raise UsageError(f"expected the folder of labelled photographs, got {folder}, which is no folder")
-    names = [entry.name for entry in bundle.spec.classes.classes]
-    found, items = list_dataset(folder, layout)
-    if len(names) == 1:
-        if classes is not None:
-            raise UsageError(f"{bundle.spec.name!r} knows one class, {names[0]}; choose its labels with --labels")
-        items = items if labels is None else choose_labels(folder, found, labels)
-    else:
-        if labels is not None or (classes is not None and not set(classes) <= set(names)):
-            example = ",".join(f"{name}=LABEL" for name in names)
-            raise UsageError(
-                f"{bundle.spec.name!r} tells {', '.join(names)} apart; say which labels are which: --classes {example}"
-            )
-        asked = dict.fromkeys(names, ()) if classes is None else classes
-        absent = [name for name in names if name not in asked]
-        if not asked:
-            raise UsageError(f"--classes names at least one of {', '.join(names)}, got none")
-        if absent:
-            monitor.say(
-                f"{', '.join(absent)}: said to be in none of the photographs; the model will come to see less of it"
-            )
-        chosen = {name: asked.get(name, ()) for name in names}
-        if found in LABELS or len(asked) > 1:
-            items, _, _ = choose_classes(folder, found, chosen, absent=absent)
-        else:  # masks of 0 and 255 say where that one class is
-            (name,) = asked
-            if asked[name]:
-                raise UsageError(f"masks in {folder} hold no labels, so --classes takes {name} alone, without =")
-            items = [_numbered(item, names.index(name) + 1) for item in items]
-    if group_by is not None:
-        items = [replace(item, group=group_of(item.name, group_by)) for item in items]
-    check_names(items)
-    return items, source_files(folder, items)
-
-
-def _numbered(item: LabelledImage, number: int) -> LabelledImage:
-    """Give the foreground of an image the number of a class."""
-
-    def read(size: tuple[int, int]) -> NDArray[np.uint8]:
-        return np.where(item.read_target(size), np.uint8(number), np.uint8(0))
-
-    return replace(item, read_target=read)
-
-
-def _split(items: Sequence[LabelledImage], seed: int) -> dict[Side, list[LabelledImage]]:
-    groups = [item.group for item in items]
-    if len(set(groups)) < MIN_GROUPS:
-        raise UsageError(
-            f"fine-tuning needs at least {MIN_GROUPS} labelled photographs (or objects, with --group-by), got "
-            f"{len(set(groups))}: some to learn from, some to choose by, and some to judge the result"
-        )
-    assigned = split_groups(groups, **SHARES, seed=seed)
-    return {side: [item for item in items if assigned[item.group] == side] for side in SIDES}
-
-
 def _stores(
     folder: Path,
     bundle: Bundle,
@@ -347,13 +277,13 @@ def _stores(
 
 def _train(
     folder: Path, plan: Recipe, bundle: Bundle, stores: Mapping[str, PanelStore], monitor: Monitor
-) -> dict[str, Any]:
-    """Train, or go on, and give what the loop says of it."""
+) -> tuple[Standardised, dict[str, Any]]:
+    """Train, or go on, and give the network and what the loop says of it."""
     from graven.train.run import train
     from graven.train.transfer import trained_network
 
     spec = bundle.spec
-    train(
+    net, _ = train(
         plan,
         stores["train"].open(),
         stores["val"].open(),
@@ -368,16 +298,14 @@ def _train(
         event=monitor.event,
     )
     result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    return result
+    return net, result
 
 
-def _candidate(folder: Path, bundle: Bundle, stores: Mapping[str, PanelStore], name: str) -> Bundle:
+def _candidate(folder: Path, net: Standardised, bundle: Bundle, panel: Panel, name: str) -> Bundle:
     """Export the best weights as a bundle beside the training, for the comparison."""
     from graven.train.export import export_onnx
-    from graven.train.transfer import trained_network
 
-    net = best_network(trained_network(bundle.spec, bundle.model_path), folder)
-    export = export_onnx(net, folder / "candidate.onnx", check_input=check_pixels(stores["val"].open()[0]))
+    export = export_onnx(best_network(net, folder), folder / "candidate.onnx", check_input=check_pixels(panel))
     spec = replace(bundle.spec, name=_slug(name), version=f"{bundle.spec.version}+finetuned", sha256="")
     check = (export.check_input, export.check_output)
     candidate = write_bundle(folder / "candidate", spec, export.path, "To be judged.\n", check=check)

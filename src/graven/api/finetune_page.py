@@ -11,8 +11,14 @@ import numpy as np
 
 from graven._version import __version__
 from graven.io.fs import write_text_atomic
-from graven.report import EvaluationOverlay, EvaluationReport, EvaluationRow, evaluation_overlay, evaluation_report
-from graven.report.overview import overview_factor, shrink_max
+from graven.report import (
+    EvaluationOverlay,
+    EvaluationReport,
+    EvaluationRow,
+    defined_score,
+    evaluation_picture,
+    evaluation_report,
+)
 from graven.studies.class_scores import add_counts, count_classes, scores_of
 
 if TYPE_CHECKING:
@@ -27,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "compare_models", "defined", "explain", "write_page"]
 
-PICTURE_PX = 900
 MAX_PHOTOGRAPHS = 6
 MIN_FALL = 0.01
 """A fall of the validation score that is called one."""
@@ -161,7 +166,7 @@ def write_page(path: Path, compared: Comparison, *, title: str, notes: Sequence[
 
 def defined(scores: dict[str, float]) -> dict[str, float | None]:
     """Replace what is not a number by None, for JSON."""
-    return {name: value if math.isfinite(value) else None for name, value in scores.items()}
+    return {name: defined_score(value) for name, value in scores.items()}
 
 
 def _validation(path: Path) -> tuple[list[int], list[float]]:
@@ -172,7 +177,5 @@ def _validation(path: Path) -> tuple[list[int], list[float]]:
 
 def _picture(labels: NDArray[np.uint8], target: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Draw hits, misses and false alarms of all classes; the wrong class is a miss."""
-    factor = overview_factor(*target.shape, long_side_px=PICTURE_PX)
     right = (labels > 0) & ((labels == target) | (target == 0))
-    small = [shrink_max(mask, factor) for mask in (right, target > 0, valid)]
-    return evaluation_overlay(small[0], small[1], valid=small[2])
+    return evaluation_picture(right, target > 0, valid)

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graven.api.account import Clock, account, output_hashes
-from graven.api.bundling import trained_bundle
+from graven.api.bundling import leave_bundle, start_bundle
 from graven.api.jobs import job_folder
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import DataError, DefectError, MismatchError, UsageError
-from graven.io.bundle import read_bundle
+from graven.errors import DataError, UsageError
 from graven.methods.record import write_run
 from graven.studies.labelled import digest_of, prepared_classes, prepared_sides
 from graven.studies.sources import chain_of, labelled_source, procedural_source, require_training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from graven.io.bundle import Bundle
     from graven.prepare.chain import PrepareChain
     from graven.studies.sources import Source
-    from graven.train.loop import FitResult
-    from graven.train.panels import Panel, PanelStore
+    from graven.train.panels import PanelStore
     from graven.train.recipe import Recipe
-    from graven.train.task import Standardised
 
 __all__ = ["Trained", "recipes", "train"]
 
@@ -192,7 +188,7 @@ def train(
         plan = replace(plan, run=replace(plan.run, max_minutes=max_minutes))
     clock = Clock()
     chain_of(plan.prepare)
-    begin = None if start is None else _begin(plan, start)
+    begin = None if start is None else start_bundle(plan, start, class_names=_class_names(data), say=monitor.say)
     if data is None and plan.method != "petroglyph":
         raise UsageError(f"the recipe {plan.name!r} trains the method {plan.method}; give its panels with --data")
     names = _class_names(data)
@@ -201,7 +197,7 @@ def train(
     with job_folder(target, command="train", resume=resume) as output:
         stores = _stores(output.path / "panels", plan, data, n_panels=n_panels, panel_px=panel_px, monitor=monitor)
         train_panels, val_panels = stores["train"].open(), stores["val"].open()
-        mean, std = band_statistics(train_panels) if begin is None else _standardisation(begin)
+        mean, std = band_statistics(train_panels) if begin is None else astuple(begin.spec.normalisation)
         begun = any((output.path / "checkpoints").glob("step_*.safetensors"))
         if resume and not begun:
             monitor.say("no checkpoint had been written, so training starts from its first step")
@@ -221,8 +217,8 @@ def train(
         )
         bundle = None
         if plan.task != "gate":
-            bundle = _bundle(
-                output.path, plan, net, val_panels[0], result, mean=mean, std=std, names=names, monitor=monitor
+            bundle = leave_bundle(
+                output.path, plan, net, val_panels[0], result, mean=mean, std=std, class_names=names, say=monitor.say
             )
         newest = max((output.path / "checkpoints").glob("step_*.safetensors"))
         trained = Trained(
@@ -266,51 +262,6 @@ def train(
         )
         write_run(output.path, told)
     return trained
-
-
-def _begin(plan: Recipe, start: str | Path) -> Bundle:
-    """Read the bundle that training begins with, and check that it is of the network of the recipe."""
-    bundle = read_bundle(start)
-    spec = bundle.spec
-    if (spec.network, spec.network_options) != (plan.network.name, plan.network.options):
-        raise MismatchError(
-            f"--from {spec.name} is a {spec.network} with {spec.network_options}, but the recipe {plan.name!r} is for "
-            f"{plan.network.name} with {plan.network.options}"
-        )
-    return bundle
-
-
-def _bundle(
-    output: Path,
-    plan: Recipe,
-    net: Standardised,
-    panel: Panel,
-    result: FitResult,
-    *,
-    mean: Sequence[float],
-    std: Sequence[float],
-    names: Sequence[str],
-    monitor: Monitor,
-) -> Path | None:
-    """Write the best weights as a bundle; a network that cannot be exported costs the bundle, not the training."""
-    from graven.train.recipe import recipe_hash
-
-    facts = {
-        "recipe": f"{plan.name}, SHA-256 {recipe_hash(plan)[:12]}",
-        "updates": f"{result.steps}, best after {result.best_step}",
-        "best validation score": f"{result.best_score:.4f}",
-    }
-    try:
-        return trained_bundle(
-            output / "bundle", plan, net, output, panel, mean=mean, std=std, class_names=names, facts=facts
-        ).path
-    except DefectError as error:
-        monitor.say(f"no bundle was written: {error}")
-        return None
-
-
-def _standardisation(bundle: Bundle) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    return bundle.spec.normalisation.mean, bundle.spec.normalisation.std
 
 
 def _stores(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import shapely
@@ -58,5 +58,5 @@ def layer_rows(layer: Layer, placement: Placement) -> Iterator[tuple[bytes, Row]
         if layer.geometry == "Point":
             yield shapely.to_wkb(shapely.Point(placement.points(np.array([shape], np.float64))[0])), row
         else:
-            parts = [(rings[0], rings[1:]) for rings in placement.parts(shape)]  # type: ignore[arg-type]  # areas here
+            parts = [(rings[0], rings[1:]) for rings in placement.parts(cast("Polygons", shape))]
             yield shapely.to_wkb(shapely.MultiPolygon(parts)), row

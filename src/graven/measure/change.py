@@ -308,14 +308,12 @@ def resample(line: Ring, *, step_px: float) -> Ring:
     Returns
     -------
     ndarray of shape (M, 2), float64
-        None where the line is shorter than a step.
+        Without a point where the line is shorter than a step.
     """
-    points = np.asarray(line, np.float64)
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-    if along[-1] < step_px:
+    length = _length(line)
+    if length < step_px:
         return np.zeros((0, 2))
-    places = np.linspace(0, along[-1], max(2, round(along[-1] / step_px) + 1))
-    return np.column_stack([np.interp(places, along, points[:, axis]) for axis in (0, 1)])
+    return _at(line, np.linspace(0, 1, max(2, round(length / step_px) + 1)))
 
 
 class _Company:
@@ -352,18 +350,24 @@ class _Company:
 
 def _resampled(line: Ring) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give points of a line half a pixel apart, and its direction over a few pixels around each."""
-    points = np.asarray(line, np.float64)
-    steps = np.hypot(*np.diff(points, axis=0).T)
-    along = np.concatenate([[0.0], np.cumsum(steps)])
-    if along[-1] < STEP_PX:
-        return np.zeros((0, 2)), np.zeros((0, 2))
-    places = np.linspace(0, along[-1], max(2, round(along[-1] / STEP_PX) + 1))
+    points = resample(line, step_px=STEP_PX)
+    if not len(points):
+        return points, points
+    places, along = np.linspace(0, 1, len(points)), _along(line)
+    reach = TANGENT_PX / along[-1]
+    chord = _at(line, np.minimum(places + reach, 1)) - _at(line, np.maximum(places - reach, 0))
+    return points, chord / np.maximum(np.hypot(*chord.T), 1e-9)[:, None]
 
-    def at(where: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.column_stack([np.interp(where, along, points[:, axis]) for axis in (0, 1)])
 
-    chord = at(np.minimum(places + TANGENT_PX, along[-1])) - at(np.maximum(places - TANGENT_PX, 0))
-    return at(places), chord / np.maximum(np.hypot(*chord.T), 1e-9)[:, None]
+def _along(line: Ring) -> NDArray[np.float64]:
+    """Give the length of a line up to each vertex."""
+    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+
+
+def _at(line: Ring, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the points of a line at shares of its length."""
+    along = _along(line)
+    return np.column_stack([np.interp(places * along[-1], along, line[:, axis]) for axis in (0, 1)])
 
 
 def _length(points: NDArray[np.float64]) -> float:

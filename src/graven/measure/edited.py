@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
+from graven.errors import DataError
 from graven.measure.shape import bounding_rectangle, pixel_sides
 from graven.measure.uncertainty import area_sigma, border_shift_sigma
 from graven.types import Measure
@@ -101,11 +102,19 @@ def loss_measures(
         As `graven.measure.loss_areas.measure_losses`, but that the area is that of the polygons, the perimeter that of
         the outline simplified to 1 pixel, and the edge of the panel that of the raster. The uncertainty holds the scale
         and half a pixel along the outline.
+
+    Raises
+    ------
+    DataError
+        If the corners lie on one line, so that there is no area.
     """
     sides = np.array(pixel_sides(pixel_size))
     unit, scale = ("px", 0.0) if pixel_size is None else ("mm", pixel_size.sigma_rel)
     shape = shapely.MultiPolygon([(part[0], part[1:]) for part in polygons])
     area = float(shape.area * sides.prod())
+    if not area > 0:
+        x, y = polygons[0][0][0]
+        raise DataError(f"the loss at x {x:.0f}, y {y:.0f} px has no area; delete it or draw it again")
     perimeter = _perimeter(shape, sides)
     shift = border_shift_sigma(perimeter, area_sigma_threshold=0.0, pixel=math.sqrt(float(sides.prod())))
     sigma = area_sigma(area, perimeter=perimeter, shift_sigma=shift, scale_sigma_rel=scale)

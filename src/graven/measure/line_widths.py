@@ -107,8 +107,8 @@ def _measured(
     xy = samples.xy + shift[:, None] * samples.normal
     centred = replace(graph, samples=replace(samples, xy=xy))
     mask = _painted(xy / graph.size, samples.crack, rough, other.shape) & ~other & valid
-    given = {"image": evidence} if source == "image" else {"prob": evidence}
-    widths = measure_widths(centred, mask, other=other, valid=valid, **given)  # type: ignore[arg-type]  # one of both
+    image, prob = (evidence, None) if source == "image" else (None, evidence)
+    widths = measure_widths(centred, mask, image=image, prob=prob, other=other, valid=valid)
     sigma = width_sigmas(widths, np.full(len(graph), BOUNDARY_SIGMA_PX))
     good = (widths.source[widths.crack] == source) & np.isfinite(rough)[widths.crack]
     for line in np.unique(lines.line[widths.crack[good]]).tolist():

@@ -18,7 +18,8 @@ from graven.measure.components import bands
 from graven.measure.objects import find_objects
 from graven.methods.damage import measure_damage
 from graven.methods.prediction import BAND_ROWS, on_input_grid, predict
-from graven.methods.tracing import TracePlan, TraceRecord, panel, provenance
+from graven.methods.provenance import provenance
+from graven.methods.tracing import TracePlan, TraceRecord, panel
 from graven.predict.classes import class_map
 from graven.prepare.bands import grey_reader
 from graven.types import NODATA

@@ -21,7 +21,8 @@ from graven.measure.figures import trace_objects
 from graven.measure.objects import cut_objects
 from graven.measure.totals import panel_totals
 from graven.methods.prediction import on_input_grid, predict
-from graven.methods.tracing import TracePlan, TraceRecord, panel, provenance
+from graven.methods.provenance import provenance
+from graven.methods.tracing import TracePlan, TraceRecord, panel
 from graven.types import NODATA
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from graven.prepare.blocks import shared_blocks
 from graven.prepare.chain import PrepareChain
 from graven.prepare.frame import WorkingFrame, fitted_frame, working_frame
 from graven.prepare.rotation import RotationEstimate, estimate_rotation
-from graven.types import Provenance, Step, TileGrid
+from graven.types import Provenance, TileGrid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from graven.predict.stream import PredictSummary
     from graven.types import Measure, ModelSpec, Raster, Trace, Window
 
-__all__ = ["MODES", "TracePlan", "TraceRecord", "TraceSettings", "Tracer", "panel", "plan", "probe_tile", "provenance"]
+__all__ = ["MODES", "TracePlan", "TraceRecord", "TraceSettings", "Tracer", "panel", "plan", "probe_tile"]
 
 MODES = ("tile", "stretch", "letterbox")
 """How an image becomes network inputs: cut at the model's scale, or whole."""
@@ -91,6 +91,8 @@ class TracePlan:
         As resolved.
     min_area_px : float
         Smallest figure, in pixels of the input.
+    mode : str
+        How the image becomes network inputs: one of `MODES`.
     tta : str
         Test-time augmentation of the segmenter.
     notes : tuple of str
@@ -103,6 +105,7 @@ class TracePlan:
     grid: TileGrid
     threshold: float
     min_area_px: float
+    mode: str
     tta: str
     notes: tuple[str, ...]
 
@@ -208,6 +211,7 @@ def plan(raster: Raster, spec: ModelSpec, settings: TraceSettings) -> TracePlan:
         grid=grid,
         threshold=threshold,
         min_area_px=_min_area_px(raster, spec, settings.min_object),
+        mode=settings.mode,
         tta=settings.tta,
         notes=(*chain.notes(raster), *frame.notes),
     )
@@ -342,67 +346,3 @@ def _key(planned: TracePlan, segmenter: Tracer, gate: Tracer | None, valid_sha25
         "tta": planned.tta,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def provenance(planned: TracePlan, segmenter: Tracer, gate: Tracer | None) -> Provenance:
-    """Tell the steps from the file to the record.
-
-    Parameters
-    ----------
-    planned : TracePlan
-        What was decided.
-    segmenter : Tracer
-        What predicted.
-    gate : Tracer or None
-        What left tiles out.
-
-    Returns
-    -------
-    Provenance
-        Oldest step first.
-    """
-    raster, spec = planned.raster, segmenter.spec
-    size = raster.pixel_size
-    scale: dict[str, Any] = (
-        {"pixel_size_mm": None}
-        if size is None
-        else {"pixel_size_mm": [size.x_mm, size.y_mm], "source": size.source, "sigma_rel": size.sigma_rel}
-    )
-    chain = Provenance((Step("read", f"Read {raster.name}.", scale, raster.source_sha256),))
-    chain = chain.then(
-        Step(
-            "prepare",
-            "Brought the picture upright and to the model's scale where needed, then prepared it as the model asks.",
-            {
-                "matrix": list(planned.frame.matrix),
-                "steps": [{"name": step.name, **step.options} for step in spec.prepare],
-            },
-        )
-    )
-    if gate is not None:
-        settings = {"model": gate.spec.name, "version": gate.spec.version, "threshold": gate.spec.threshold}
-        chain = chain.then(
-            Step("predict", "Left out tiles in which the gate sees nothing.", settings, gate.spec.sha256)
-        )
-    chain = chain.then(
-        Step(
-            "predict",
-            "Predicted probabilities tile by tile and blended the tiles.",
-            {
-                "model": spec.name,
-                "version": spec.version,
-                "engine": segmenter.engine.name,
-                "tile_px": planned.grid.tile_px,
-                "overlap_px": planned.grid.overlap_px,
-                "tta": planned.tta,
-            },
-            spec.sha256,
-        )
-    )
-    return chain.then(
-        Step(
-            "measure",
-            "Cut the probability, dropped small objects, traced what is left and measured it.",
-            {"threshold": planned.threshold, "min_area_px": planned.min_area_px},
-        )
-    )

@@ -41,7 +41,7 @@ class ResUNet(nn.Module):
         Whether upsampling keeps the corners in place, as in that code, or the half-pixel centres.
     narrowing : int
         Channels of encoder and decoder are divided by it, those of the first convolution excepted; 4 makes a network
-        of 2.8 million parameters that two processor cores can train.
+        of 2.8 million parameters with ResNet-50 and of 1.3 million with ResNet-18, which two processor cores can train.
 
     Raises
     ------

@@ -10,6 +10,8 @@ from graven.report.evaluate import (
     EvaluationOverlay,
     EvaluationReport,
     EvaluationRow,
+    defined_score,
+    evaluation_picture,
     evaluation_report,
     evaluation_rows,
 )
@@ -49,6 +51,8 @@ __all__ = [
     "demo_page",
     "evaluation_overlay",
     "evaluation_report",
+    "defined_score",
+    "evaluation_picture",
     "evaluation_rows",
     "markdown_table",
     "outline_overlay",

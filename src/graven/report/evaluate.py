@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from graven.errors import InputError
 from graven.report.encode import jpeg_picture
 from graven.report.format import format_count, format_number
+from graven.report.overlays import evaluation_overlay
+from graven.report.overview import overview_factor, shrink_max
 from graven.report.page import render_page
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ __all__ = [
     "EvaluationOverlay",
     "EvaluationReport",
     "EvaluationRow",
+    "defined_score",
+    "evaluation_picture",
     "evaluation_report",
     "evaluation_rows",
     "metric_label",
@@ -45,6 +49,7 @@ EXPLAINED: Mapping[str, str] = {
 }
 """Metrics in one sentence each, by the first part of their name."""
 
+PICTURE_PX = 900
 _LABELS = {"f1": "F1", "miou": "MIoU", "iou": "IoU", "dsc": "DSC", "cldice": "clDice"}
 
 
@@ -110,6 +115,26 @@ class EvaluationReport:
                 raise InputError(f"all rows need the metrics {metrics}, {row.name!r} has {list(row.scores)}")
 
 
+def evaluation_picture(
+    preds: NDArray[np.bool_], target: NDArray[np.bool_], valid: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Draw hits, misses and false alarms of an image at picture size, 900 px on its longer side.
+
+    Parameters
+    ----------
+    preds, target, valid : ndarray of shape (H, W), bool
+        Prediction, truth, and where both are known.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        sRGB, as `graven.report.evaluation_overlay` colours it.
+    """
+    factor = overview_factor(*target.shape, long_side_px=PICTURE_PX)
+    small = [shrink_max(mask, factor) for mask in (preds, target, valid)]
+    return evaluation_overlay(small[0], small[1], valid=small[2])
+
+
 def evaluation_rows(rows: Sequence[EvaluationRow]) -> list[dict[str, Cell]]:
     """Give the rows as plain dictionaries for JSON, CSV or a terminal.
 
@@ -131,7 +156,7 @@ def evaluation_rows(rows: Sequence[EvaluationRow]) -> list[dict[str, Cell]]:
     plain: list[dict[str, Cell]] = []
     for row in rows:
         values: dict[str, Cell] = {"name": row.name, "n_pixels": row.n_pixels}
-        values.update((key, _defined(value)) for key, value in row.scores.items())
+        values.update((key, defined_score(value)) for key, value in row.scores.items())
         plain.append(values)
     return plain
 
@@ -182,12 +207,29 @@ def evaluation_report(report: EvaluationReport) -> str:
     return render_page("evaluate.html.j2", values)
 
 
-def _defined(value: float | None) -> float | None:
+def defined_score(value: float | None) -> float | None:
+    """Give None for a score that is undefined, since JSON knows no NaN.
+
+    Parameters
+    ----------
+    value : float or None
+        A score.
+
+    Returns
+    -------
+    float or None
+        The same where it is finite.
+
+    Examples
+    --------
+    >>> defined_score(float("nan")) is None
+    True
+    """
     return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _score(value: float | None) -> str:
-    defined = _defined(value)
+    defined = defined_score(value)
     return "–" if defined is None else format_number(defined, 3)
 
 

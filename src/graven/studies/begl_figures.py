@@ -13,6 +13,7 @@ from graven.metrics import miou
 from graven.report.figures import box_plots, curves, picture_grid
 from graven.report.overlays import evaluation_overlay
 from graven.studies.begl_protocol import CONTENDERS, PUBLISHED
+from graven.studies.shown import easy_median_hard, ranked
 from graven.types import Window
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Shown", "choose_images", "curves_figure", "figure5", "figure6", "figure7", "zoom_window"]
 
-QUANTILES = {"easy": 0.9, "median": 0.5, "hard": 0.1}
 SHOWN_SHARES = (0.05, 0.8)
 CELL_PX = 190
 
@@ -98,13 +98,9 @@ def choose_images(results: Results) -> dict[str, str]:
         for score in results.kept(entry.key):
             values.setdefault(score.image, []).append(miou(score.counts))
             shares[score.image] = (score.counts.tp + score.counts.fn) / score.counts.total
-    ranked = sorted(values, key=lambda image: (float(np.mean(values[image])), image))
+    order = ranked(values)
     low, high = SHOWN_SHARES
-    telling = [image for image in ranked if low <= shares[image] <= high] or ranked
-    chosen: dict[str, str] = {}
-    for title, quantile in QUANTILES.items():
-        chosen.setdefault(telling[round(quantile * (len(telling) - 1))], title)
-    return chosen
+    return easy_median_hard([image for image in order if low <= shares[image] <= high] or order)
 
 
 def figure6(shown: Sequence[Shown]) -> bytes:

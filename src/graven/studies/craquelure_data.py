@@ -243,7 +243,7 @@ def crack_data(folder: Path, crack_set: CrackSet, source: Path, *, monitor: List
 
 
 class _Variants:
-    """Variants of the middle of a painting; those of the last one are kept, so that it is grown once for all."""
+    """Variants of the middle of a painting; those of the last one are kept, so that it is grown once for each side."""
 
     def __init__(self, panel_px: int, slice_px: int, n: int) -> None:
         self.panel_px, self.slice_px, self.n = panel_px, min(slice_px, panel_px), n

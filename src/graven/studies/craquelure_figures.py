@@ -18,6 +18,7 @@ from graven.studies.craquelure_contenders import (
     PUBLISHED_NETWORKS,
 )
 from graven.studies.craquelure_judge import BASELINE
+from graven.studies.shown import easy_median_hard, ranked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from graven.studies.craquelure_contenders import Contender
     from graven.studies.craquelure_scores import CrackScore
     from graven.studies.craquelure_tables import Results
 
 __all__ = ["choose_pictures", "crack_maps", "figure2", "figure5", "figure6", "figure9", "validation_figure"]
 
 BASELINE_SHORT = "black-hat + Otsu"
-QUANTILES = {"easy": 0.9, "median": 0.5, "hard": 0.1}
 CELL_PX = 220
 
 
@@ -50,7 +51,7 @@ def figure2(results: Results) -> bytes:
     """
     groups = {
         label: [score.iou(1) for score in results.paintings[key] if score.has(1)]
-        for key, label in [*((entry.key, entry.label) for entry in results.of(LOSSES)), (BASELINE, BASELINE_SHORT)]
+        for key, label in _boxes(results.of(LOSSES))
     }
     published = {entry.label: PUBLISHED_IOU[entry.key][1] for entry in LOSSES.values()}
     title = "IoU of craquelure of single test paintings, all seeds" + _leak(results)
@@ -132,10 +133,7 @@ def figure9(results: Results) -> bytes:
     bytes
         PNG; the last box is the baseline.
     """
-    groups = {
-        label: [score.miou for score in results.paintings[key]]
-        for key, label in [*((entry.key, entry.label) for entry in results.of(NETWORKS)), (BASELINE, BASELINE_SHORT)]
-    }
+    groups = {label: [score.miou for score in results.paintings[key]] for key, label in _boxes(results.of(NETWORKS))}
     published = {entry.label: PUBLISHED_NETWORKS[entry.key]["miou"] for entry in NETWORKS.values()}
     title = "MIoU of single test paintings, all seeds" + _leak(results)
     return box_plots(groups, ylabel="MIoU", title=title, published=published, limits=(0.0, 1.0))
@@ -157,11 +155,7 @@ def choose_pictures(scores: Sequence[CrackScore]) -> dict[str, str]:
     values: dict[str, list[float]] = {}
     for score in scores:
         values.setdefault(score.image, []).append(score.near.f1)
-    ranked = sorted(values, key=lambda image: (float(np.mean(values[image])), image))
-    chosen: dict[str, str] = {}
-    for title, quantile in QUANTILES.items():
-        chosen.setdefault(ranked[round(quantile * (len(ranked) - 1))], title)
-    return chosen
+    return easy_median_hard(ranked(values))
 
 
 def crack_maps(
@@ -186,6 +180,11 @@ def crack_maps(
         pictures.append([photo, *maps])
     titles = ["photograph", "truth", *rows[0][3]]
     return picture_grid(pictures, column_titles=titles, row_titles=[row[0] for row in rows], cell_px=CELL_PX)
+
+
+def _boxes(entries: Sequence[Contender]) -> list[tuple[str, str]]:
+    """Give key and label of every box, the baseline last."""
+    return [*((entry.key, entry.label) for entry in entries), (BASELINE, BASELINE_SHORT)]
 
 
 def _mean_curve(paths: Sequence[Path], column: str) -> tuple[list[float], list[float]]:

@@ -135,18 +135,24 @@ def make_painting(
     >>> panel.image.shape, panel.classes.shape, sorted(set(panel.classes.ravel().tolist()) - {0, 1, 2, 255})
     ((3, 128, 128), (128, 128), [])
     """
-    shape = _check(seed, size_px, pixel_size_mm, degradation, painting, pattern)
-    return photograph_painting(seed, shape, pixel_size_mm, degradation, painting, pattern)
+    return photograph_painting(
+        seed,
+        size_px=size_px,
+        pixel_size_mm=pixel_size_mm,
+        degradation=degradation,
+        painting=painting,
+        pattern=pattern,
+    )
 
 
 def photograph_painting(
     seed: int,
-    shape: tuple[int, int],
-    pixel_size_mm: float,
+    *,
+    size_px: int | tuple[int, int] = 1024,
+    pixel_size_mm: float = 0.1,
     degradation: Degradation = "ordinary",
     painting: str | None = None,
     pattern: str | None = None,
-    *,
     hide: Callable[[CrackNetwork], CrackNetwork] | None = None,
     visit: int = 0,
 ) -> ConditionPanel:
@@ -154,10 +160,8 @@ def photograph_painting(
 
     Parameters
     ----------
-    seed, pixel_size_mm, degradation, painting, pattern
-        As for `make_painting`, and not checked.
-    shape : tuple of two int
-        Height and width.
+    seed, size_px, pixel_size_mm, degradation, painting, pattern
+        As for `make_painting`.
     hide : callable, optional
         Given all cracks, gives those that are there yet. Losses stay what they are with all cracks.
     visit : int, >= 0
@@ -167,7 +171,13 @@ def photograph_painting(
     -------
     ConditionPanel
         Truth as at that date.
+
+    Raises
+    ------
+    InputError
+        If an argument is outside its range.
     """
+    shape = _check(seed, size_px, pixel_size_mm, degradation, painting, pattern)
     streams = np.random.default_rng([_STREAM, seed, get_args(Degradation).index(degradation)]).spawn(7)
     plan, paint_rng, crack_rng, loss_rng, age_rng, dirt_rng, photo_rng = streams
     severe = degradation == "severe"

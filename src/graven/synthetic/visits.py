@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from graven.errors import InputError
-from graven.synthetic.painting import PAINT_LOSS, ConditionPanel, make_painting, photograph_painting
+from graven.synthetic.painting import PAINT_LOSS, ConditionPanel, photograph_painting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,13 +84,12 @@ def make_visits(seed: int, *, growth_mm: float = 0.0, size_px: int = 1024, pixel
     if not growth_mm >= 0:
         raise InputError(f"growth_mm must be at least 0, got {growth_mm}")
     rng = np.random.default_rng([_STREAM, seed])
-    first = make_painting(seed, size_px=size_px, pixel_size_mm=pixel_size_mm)
-    shape = (size_px, size_px)
-    after = photograph_painting(seed, shape, pixel_size_mm, visit=1)
+    size: dict[str, Any] = {"size_px": size_px, "pixel_size_mm": pixel_size_mm}
+    after = photograph_painting(seed, visit=1, **size)
     grown: list[NDArray[np.float64]] = []
 
     def hide(network: CrackNetwork) -> CrackNetwork:
-        inside = _lengths_seen(network, first)
+        inside = _lengths_seen(network, after)
         wide = np.array([float(np.min(width)) >= _MIN_WIDTH_PX for width in network.widths_px], bool)
         order = rng.permutation(np.flatnonzero(wide & (inside >= _MIN_LENGTH_PX)))
         n = int(np.searchsorted(np.cumsum(inside[order]) * pixel_size_mm, growth_mm)) + 1
@@ -98,7 +97,7 @@ def make_visits(seed: int, *, growth_mm: float = 0.0, size_px: int = 1024, pixel
         grown.extend(network.lines[number] for number in hidden)
         return _without(network, set(hidden))
 
-    before = first if growth_mm == 0 else photograph_painting(seed, shape, pixel_size_mm, hide=hide)
+    before = photograph_painting(seed, hide=hide if growth_mm else None, **size)
     photograph, matrix = _from_elsewhere(after.image, rng)
     gained_mm = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in grown) * pixel_size_mm
     return Visits(before, after, photograph, matrix, tuple(grown), gained_mm)

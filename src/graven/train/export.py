@@ -277,6 +277,15 @@ def _round_weights(model: nn.Module) -> None:
             parameter.copy_(parameter.half().float())
 
 
+def _exported(*given: Any, **options: Any) -> Any:
+    """Call the exporter of PyTorch; what it cannot write is said in a line."""
+    try:
+        return torch.onnx.export(*given, **options)
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise DefectError(f"PyTorch cannot export this network ({reason}); please report it") from error
+
+
 def _trace(model: Standardised, pixels: Tensor) -> bytes:
     """Export the graph in float32 with free batch and size."""
     step = int(getattr(model.net, "multiple", 1))
@@ -284,7 +293,7 @@ def _trace(model: Standardised, pixels: Tensor) -> bytes:
     free: dict[int, Any] = {0: torch.export.Dim("batch", min=1, max=1 << 16), 2: step * rows, 3: step * cols}
     with warnings.catch_warnings(), torch.no_grad(), tempfile.TemporaryDirectory(prefix="graven-") as folder:
         warnings.simplefilter("ignore")  # of the exporter, about its own internals
-        program = torch.onnx.export(
+        program = _exported(
             _whole(model).eval(),
             (pixels,),
             input_names=[INPUT_NAME],
