@@ -1,0 +1,3 @@
+"""Images under single lights to normals, albedo and height."""
+
+from __future__ import annotations
