@@ -1,4 +1,4 @@
-"""The independent vectors A-* and C-* of the losses, in float64, at their own tolerances."""
+"""The independent vectors A-*, B-* and C-* of the losses, in float64, at their own tolerances."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from graven.losses import (
     build_loss,
     dice_loss,
     focal_loss,
+    generalised_dice_loss,
     multiclass_focal_loss,
+    pooled_dice_loss,
 )
 from graven.losses.begl import gaussian_weights, sobel_magnitude
 
@@ -181,3 +183,23 @@ def test_c_focal_2_reduces_to_cross_entropy(vectors: Vectors) -> None:
     got = multiclass_focal_loss(logits, classes, **options)
     assert float(got) == pytest.approx(entry["expected"]["loss"], abs=entry["tolerance"])
     assert float(build_loss("ce")(logits, classes)) == pytest.approx(float(got), abs=entry["tolerance"])
+
+
+@pytest.mark.parametrize("name", ["B-DICE-1", "B-DICE-2"])
+def test_b_dice_pools_the_batch(vectors: Vectors, name: str) -> None:
+    entry = vectors[name]
+    logits, target = (torch.tensor(entry["inputs"][key], dtype=torch.float64)[:, None] for key in ("logits", "target"))
+    logits.requires_grad_()
+    loss = pooled_dice_loss(logits, target)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(entry["expected"]["pooled"], abs=entry["tolerance"])
+    assert logits.grad is not None
+    assert bool(logits.grad.any()) == bool(target.any())  # a batch without foreground teaches nothing
+
+
+@pytest.mark.parametrize("name", ["B-GDL-1", "B-GDL-2"])
+def test_b_gdl_weighs_classes_by_their_size(vectors: Vectors, name: str) -> None:
+    entry = vectors[name]
+    probs, target = batch(entry["inputs"]["probabilities"]), batch(entry["inputs"]["target"])
+    got = generalised_dice_loss(torch.logit(probs), target)
+    assert float(got) == pytest.approx(entry["expected"]["loss"], abs=entry["tolerance"])

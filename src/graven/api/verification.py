@@ -97,17 +97,18 @@ def _load(bundle: Bundle, engine: str) -> tuple[list[Engine], list[dict[str, Any
 
 def _load_all(bundle: Bundle, engine: str) -> tuple[list[Engine], list[dict[str, Any]]]:
     """Load engines in all their precisions; one that nobody named may decline, with a row that says why."""
+    floats = bundle.spec.takes_floats
     if engine == "auto":
         precision = "float32" if bundle.spec.role == "gate" else "auto"
-        return [load_engine(bundle.model_path, precision=precision)], []
+        return [load_engine(bundle.model_path, precision=precision, takes_floats=floats)], []
     if engine != "all":
-        load_engine(bundle.model_path, engine=engine)  # says what is wrong with the name
-        return [*load_variants(bundle.model_path, engine)], []
+        load_engine(bundle.model_path, engine=engine, takes_floats=floats)  # says what is wrong with the name
+        return [*load_variants(bundle.model_path, engine, takes_floats=floats)], []
     loaded: list[Engine] = []
     rows: list[dict[str, Any]] = []
     for name in installed_engines():
         try:
-            loaded += load_variants(bundle.model_path, name)
+            loaded += load_variants(bundle.model_path, name, takes_floats=floats)
         except DataError as error:
             if name != "torch":
                 raise

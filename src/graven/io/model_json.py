@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from graven.errors import DataError, GravenError, InputError
 from graven.io.strictjson import parse_json
-from graven.types import ClassDefinition, ClassTable, ModelSpec, Normalisation, PrepareStep
+from graven.types import ClassDefinition, ClassTable, ModelSpec, Normalisation, PrepareStep, Role
 
 __all__ = ["MODEL_SCHEMA_VERSION", "spec_from_json", "spec_to_json"]
 
@@ -51,7 +51,7 @@ class _Model(_Strict):
     name: str = Field(pattern=NAME)
     version: str = Field(min_length=1, max_length=40)
     method: Literal["petroglyph", "engraving", "condition", "relief"]
-    role: Literal["segment", "gate"]
+    role: Role
     network: str = Field(min_length=1)
     network_options: dict[str, Any]
     classes: list[_Class] = Field(min_length=1)

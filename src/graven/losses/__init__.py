@@ -1,6 +1,6 @@
 """Losses: one per file, a function and a thin module around it.
 
-Those of the petroglyph method and its baselines ask one question of a pixel and take logits (N, 1, H, W); those of the
+Those of the petroglyph and engraving methods ask one question of a pixel and take logits (N, 1, H, W); those of the
 condition method choose between classes and take (N, K, H, W).
 """
 
@@ -19,9 +19,11 @@ from graven.losses.cldice import ClDiceLoss, cldice_loss
 from graven.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
 from graven.losses.dice import DiceLoss, dice_loss
 from graven.losses.focal import FocalLoss, focal_loss
+from graven.losses.generalised_dice import GeneralisedDiceLoss, generalised_dice_loss
 from graven.losses.mixed import MixedLoss, mixed_loss
 from graven.losses.multiclass_dice import MulticlassDiceLoss, multiclass_dice_loss
 from graven.losses.multiclass_focal import MulticlassFocalLoss, multiclass_focal_loss
+from graven.losses.pooled_dice import PooledDiceLoss, pooled_dice_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +39,12 @@ __all__ = [
     "CrossEntropyLoss",
     "DiceLoss",
     "FocalLoss",
+    "GeneralisedDiceLoss",
     "LOSSES",
     "MixedLoss",
     "MulticlassDiceLoss",
     "MulticlassFocalLoss",
+    "PooledDiceLoss",
     "balanced_bce_loss",
     "be_loss",
     "begl_loss",
@@ -53,9 +57,11 @@ __all__ = [
     "cross_entropy_loss",
     "dice_loss",
     "focal_loss",
+    "generalised_dice_loss",
     "mixed_loss",
     "multiclass_dice_loss",
     "multiclass_focal_loss",
+    "pooled_dice_loss",
 ]
 
 LOSSES: dict[str, Callable[..., nn.Module]] = {
@@ -64,6 +70,8 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "focal": FocalLoss,
     "dice": DiceLoss,
     "bce": BalancedBCELoss,
+    "pooled_dice": PooledDiceLoss,
+    "generalised_dice": GeneralisedDiceLoss,
     "ce": CrossEntropyLoss,
     "focal_mc": MulticlassFocalLoss,
     "dice_mc": MulticlassDiceLoss,
@@ -72,7 +80,7 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "cldice": ClDiceLoss,
     "boundary_mc": ClassBoundaryLoss,
 }
-"""Losses by the name that a recipe uses: five for one class, then seven for several."""
+"""Losses by the name that a recipe uses: seven for one class, then seven for several."""
 
 
 def build_loss(name: str, **options: Any) -> nn.Module:
@@ -89,7 +97,7 @@ def build_loss(name: str, **options: Any) -> nn.Module:
     -------
     nn.Module
         Called with ``(logits, target, valid=None)``; gives a scalar. Target and valid mask have the shape (N, 1, H, W);
-        the logits of the first five as well, those of the others (N, K, H, W).
+        the logits of the first seven as well, those of the others (N, K, H, W).
 
     Raises
     ------

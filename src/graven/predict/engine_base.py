@@ -22,6 +22,7 @@ __all__ = [
     "MAX_PARALLEL",
     "NetworkEngine",
     "as_bytes",
+    "as_floats",
     "default_parallel",
     "engine_facts",
     "first_line",
@@ -46,6 +47,8 @@ class NetworkEngine(ABC):
         Where.
     n_parallel : int, >= 1
         Calls that compute at the same time; further ones wait.
+    takes_floats : bool
+        Whether the network is given numbers as they are, and not prepared pixels of 0 to 255.
     failures : tuple of exception types
         What the library raises when a network cannot take a batch.
 
@@ -64,6 +67,7 @@ class NetworkEngine(ABC):
         precision: str,
         device: str,
         n_parallel: int,
+        takes_floats: bool = False,
         failures: tuple[type[Exception], ...] = (RuntimeError,),
     ) -> None:
         self.version = version
@@ -72,6 +76,7 @@ class NetworkEngine(ABC):
         self.n_parallel = n_parallel
         where = {"cpu": "the CPU", "cuda": "the CUDA device", "mps": "the Apple GPU"}[device]
         self.reason = f"{self.name} on {where} in {precision}"
+        self._cast = as_floats if takes_floats else as_bytes
         self._failures: tuple[type[BaseException], ...] = (MemoryError, *failures)
         self._places = threading.BoundedSemaphore(n_parallel)
 
@@ -92,11 +97,11 @@ class NetworkEngine(ABC):
         return ("cpu",)
 
     @abstractmethod
-    def _run(self, pixels: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
+    def _run(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
         """Run the network on a contiguous batch and give its one or two outputs, in memory of their own."""
 
     def _answers(self, batch: NDArray[np.uint8] | NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
-        pixels = as_bytes(batch)
+        pixels = self._cast(batch)
         try:
             with self._places:
                 return self._run(pixels)
@@ -140,6 +145,32 @@ def as_bytes(batch: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8
                 "with graven.prepare.chain"
             )
     return np.ascontiguousarray(batch, np.uint8)
+
+
+def as_floats(batch: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give a batch as contiguous float32.
+
+    Parameters
+    ----------
+    batch : ndarray of shape (N, C, H, W), uint8 or float32
+        Input of a network that takes numbers as they are.
+
+    Returns
+    -------
+    ndarray of shape (N, C, H, W), float32
+        The same values.
+
+    Raises
+    ------
+    InputError
+        If there are not four axes, or a number is not finite.
+    """
+    if batch.ndim != 4:
+        raise InputError(f"a network takes a batch of shape (N, C, H, W), got {batch.shape}")
+    values = np.ascontiguousarray(batch, np.float32)
+    if not np.isfinite(values).all():
+        raise InputError("a network takes finite numbers, got infinite ones or NaN; hints are -1, 0 and 1")
+    return values
 
 
 def usable_cores() -> int:

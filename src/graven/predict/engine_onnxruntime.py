@@ -33,6 +33,8 @@ class OnnxRuntimeEngine(NetworkEngine):
         There is only one.
     n_parallel : int, optional
         Calls that compute at once in the one session; default is one per usable core, at most 8.
+    takes_floats : bool
+        Whether the network is given numbers as they are, and not prepared pixels of 0 to 255.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class OnnxRuntimeEngine(NetworkEngine):
         precision: str = "auto",
         device: str = "auto",
         n_parallel: int | None = None,
+        takes_floats: bool = False,
     ) -> None:
         require(self.name, "precision", precision, ("float32",))
         require(self.name, "device", device, ("cpu",))
@@ -81,10 +84,11 @@ class OnnxRuntimeEngine(NetworkEngine):
             precision="float32",
             device="cpu",
             n_parallel=n_parallel or default_parallel(n_threads or 1),
+            takes_floats=takes_floats,
             failures=failures,
         )
 
-    def _run(self, pixels: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
+    def _run(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
         answers: Sequence[NDArray[np.float32]] = self._session.run(
             None, {self._input: pixels.astype(self._dtype, copy=False)}
         )

@@ -37,6 +37,8 @@ class OpenVinoEngine(NetworkEngine):
         There is only one.
     n_parallel : int, optional
         Streams, each of which computes one call; default is one per usable core, at most 8.
+    takes_floats : bool
+        Whether the network is given numbers as they are, and not prepared pixels of 0 to 255.
 
     Raises
     ------
@@ -49,7 +51,7 @@ class OpenVinoEngine(NetworkEngine):
 
     Notes
     -----
-    Pixels enter the graph as bytes and become numbers inside it. Streams are not tied to cores, since reading,
+    Prepared pixels enter the graph as bytes and become numbers inside it. Streams are not tied to cores, since reading,
     preparing and writing share them.
     """
 
@@ -63,6 +65,7 @@ class OpenVinoEngine(NetworkEngine):
         precision: str = "auto",
         device: str = "auto",
         n_parallel: int | None = None,
+        takes_floats: bool = False,
     ) -> None:
         require(self.name, "precision", precision, ("float32", "bfloat16"))
         require(self.name, "device", device, ("cpu",))
@@ -89,7 +92,7 @@ class OpenVinoEngine(NetworkEngine):
             graph = core.read_model(str(model_path))
             _check_ports(graph, model_path)
             steps = openvino.preprocess.PrePostProcessor(graph)
-            steps.input().tensor().set_element_type(openvino.Type.u8)
+            steps.input().tensor().set_element_type(openvino.Type.f32 if takes_floats else openvino.Type.u8)
             self._compiled = core.compile_model(steps.build(), "CPU", options)
         except RuntimeError as error:
             raise DataError(
@@ -104,9 +107,10 @@ class OpenVinoEngine(NetworkEngine):
             precision="bfloat16" if in_bfloat16 else "float32",
             device="cpu",
             n_parallel=n_streams,
+            takes_floats=takes_floats,
         )
 
-    def _run(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    def _run(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> list[NDArray[np.float32]]:
         request = self._requests.get()
         try:
             request.start_async([pixels], share_inputs=True)

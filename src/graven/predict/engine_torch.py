@@ -39,6 +39,8 @@ class TorchEngine(NetworkEngine):
         ``auto`` is a CUDA device, else an Apple GPU, else the CPU.
     n_parallel : int, optional
         Calls that compute at once; default is 1 on the CPU, where one call uses all threads, and 2 elsewhere.
+    takes_floats : bool
+        Whether the network is given numbers as they are, and not prepared pixels of 0 to 255.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class TorchEngine(NetworkEngine):
         precision: str = "auto",
         device: str = "auto",
         n_parallel: int | None = None,
+        takes_floats: bool = False,
     ) -> None:
         torch = _import_torch()
         from graven.nets.onnx_graph import OnnxGraph
@@ -82,6 +85,7 @@ class TorchEngine(NetworkEngine):
             precision=precision,
             device=place,
             n_parallel=n_parallel or (1 if place == "cpu" else 2),
+            takes_floats=takes_floats,
         )
 
     @classmethod
@@ -89,7 +93,7 @@ class TorchEngine(NetworkEngine):
         """Give the devices that PyTorch finds on this machine, the CPU first."""
         return tuple(reversed(_devices(_import_torch())))
 
-    def _run(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    def _run(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> list[NDArray[np.float32]]:
         with self._torch.inference_mode():
             answers = self._graph(self._torch.tensor(pixels, device=self._place))
             return [answer.float().contiguous().cpu().numpy() for answer in answers]

@@ -107,6 +107,7 @@ def load_engine(
     precision: str = "auto",
     device: str = "auto",
     n_parallel: int | None = None,
+    takes_floats: bool = False,
 ) -> ExplainingEngine:
     """Load a network into an engine.
 
@@ -126,6 +127,8 @@ def load_engine(
         Where.
     n_parallel : int, optional
         Calls that compute at once; default is one per usable core for engines that use one thread each, at most 8.
+    takes_floats : bool
+        Whether the network is given numbers as they are (`ModelSpec.takes_floats`), and not pixels of 0 to 255.
 
     Returns
     -------
@@ -152,13 +155,18 @@ def load_engine(
         _check_hash(model_path, sha256)
     choice = choose_engine(model_path, device=device) if engine == "auto" else Choice(engine, device, "asked for")
     loaded = ENGINES[choice.name](
-        model_path, n_threads=n_threads, precision=precision, device=choice.device, n_parallel=n_parallel
+        model_path,
+        n_threads=n_threads,
+        precision=precision,
+        device=choice.device,
+        n_parallel=n_parallel,
+        takes_floats=takes_floats,
     )
     loaded.reason += f" ({'chosen by auto: ' if engine == 'auto' else ''}{choice.why})"
     return loaded
 
 
-def load_variants(model_path: Path, name: str) -> list[ExplainingEngine]:
+def load_variants(model_path: Path, name: str, *, takes_floats: bool = False) -> list[ExplainingEngine]:
     """Load a network into an engine in every way that this machine offers.
 
     Parameters
@@ -167,6 +175,8 @@ def load_variants(model_path: Path, name: str) -> list[ExplainingEngine]:
         ``model.onnx`` of a bundle.
     name : str
         A key of `ENGINES`.
+    takes_floats : bool
+        As in `load_engine`.
 
     Returns
     -------
@@ -183,7 +193,7 @@ def load_variants(model_path: Path, name: str) -> list[ExplainingEngine]:
     found: list[ExplainingEngine] = []
     for device in ENGINES[name].devices():
         plain, fast = (
-            load_engine(model_path, engine=name, precision=precision, device=device)
+            load_engine(model_path, engine=name, precision=precision, device=device, takes_floats=takes_floats)
             for precision in ("float32", "auto")
         )
         found += [plain] if fast.precision == "float32" else [plain, fast]

@@ -64,7 +64,7 @@ class Export:
         torch with the same stored weights.
     half_difference : float
         Largest difference that storing the weights in half precision makes, in torch.
-    check_input : ndarray of shape (N, C, H, W), uint8
+    check_input : ndarray of shape (N, C, H, W), uint8 or float32
         The batch compared, for the bundle's self-test.
     check_output : ndarray, float32
         What torch answers with the stored weights.
@@ -75,7 +75,7 @@ class Export:
     opset: int
     graph_difference: float
     half_difference: float
-    check_input: NDArray[np.uint8]
+    check_input: NDArray[np.uint8] | NDArray[np.float32]
     check_output: NDArray[np.float32]
 
 
@@ -103,7 +103,9 @@ class _Explained(nn.Module):
         return torch.sigmoid(logits), torch.sigmoid(gate.cell_logits(cam))
 
 
-def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint8], half: bool = True) -> Export:
+def export_onnx(
+    model: Standardised, path: Path, *, check_input: NDArray[np.uint8] | NDArray[np.float32], half: bool = True
+) -> Export:
     """Write a network as ONNX and compare it with torch.
 
     Parameters
@@ -112,7 +114,7 @@ def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint
         A trained network; not changed.
     path : Path
         Target, ``model.onnx``.
-    check_input : ndarray of shape (N, C, H, W), uint8
+    check_input : ndarray of shape (N, C, H, W), uint8, or float32 for a network that takes numbers as they are
         Prepared pixels on which the file is compared; sizes are multiples of what the network needs. Small ones do: the
         reference evaluator is slow.
     half : bool
@@ -126,7 +128,7 @@ def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint
     Raises
     ------
     InputError
-        If `check_input` is not a batch of uint8.
+        If `check_input` is not a batch of uint8 or float32.
     DefectError
         If the file does not answer as torch does with the same stored weights (more than 1e-3 apart).
     OutputError, DiskFull
@@ -142,9 +144,10 @@ def export_onnx(model: Standardised, path: Path, *, check_input: NDArray[np.uint
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    if check_input.ndim != 4 or check_input.dtype != np.uint8:
+    if check_input.ndim != 4 or check_input.dtype not in (np.uint8, np.float32):
         raise InputError(
-            f"check_input must be a batch (N, C, H, W) of uint8, got {check_input.shape} of {check_input.dtype}"
+            f"check_input must be a batch (N, C, H, W) of uint8 or float32, got {check_input.shape} of "
+            f"{check_input.dtype}"
         )
     pixels = check_input.astype(np.float32)
     folded = fold_norms(copy.deepcopy(model).cpu().to(memory_format=torch.contiguous_format).eval())

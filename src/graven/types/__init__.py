@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graven.types.labels import CONDITION_CLASSES, NODATA, PETROGLYPH_CLASSES, ClassDefinition, ClassTable
-from graven.types.model import Engine, ExplainingEngine, Method, ModelSpec, Normalisation, PrepareStep
+from graven.types.lights import Lights
+from graven.types.model import Engine, ExplainingEngine, Method, ModelSpec, Normalisation, PrepareStep, Role
 from graven.types.provenance import Provenance, Step
 from graven.types.raster import Affine6, Frame, Georeference, PixelSize, Raster, ScaleSource, raster_from_array
 from graven.types.traces import Measure, Ring, Trace, trace_uid
@@ -20,6 +21,7 @@ __all__ = [
     "ExplainingEngine",
     "Frame",
     "Georeference",
+    "Lights",
     "Measure",
     "Method",
     "ModelSpec",
@@ -29,6 +31,7 @@ __all__ = [
     "Provenance",
     "Raster",
     "Ring",
+    "Role",
     "ScaleSource",
     "Step",
     "TileGrid",

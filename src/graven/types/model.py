@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from graven.types.labels import ClassTable
 
-__all__ = ["Engine", "ExplainingEngine", "Method", "ModelSpec", "Normalisation", "PrepareStep"]
+__all__ = ["Engine", "ExplainingEngine", "Method", "ModelSpec", "Normalisation", "PrepareStep", "Role"]
 
 Method = Literal["petroglyph", "engraving", "condition", "relief"]
+Role = Literal["segment", "gate", "refine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,9 @@ class ModelSpec:
         As ``graven models list`` prints them.
     method : str
         One of the four methods.
-    role : {"segment", "gate"}
-        What the network answers: a probability per pixel, or one per tile.
+    role : {"segment", "gate", "refine"}
+        What the network answers: a probability per pixel, or one per tile. One that refines answers per pixel as well,
+        but its input is a prepared band, the logits of the first network, and the hints of a person (-1, 0, 1).
     network : str
         Name in the table of `graven.nets`.
     network_options : dict
@@ -84,7 +86,7 @@ class ModelSpec:
     name: str
     version: str
     method: Method
-    role: Literal["segment", "gate"]
+    role: Role
     network: str
     network_options: dict[str, Any]
     classes: ClassTable
@@ -98,6 +100,11 @@ class ModelSpec:
     min_object_mm2: float
     companions: dict[str, str]
     sha256: str
+
+    @property
+    def takes_floats(self) -> bool:
+        """Whether the network takes numbers as they are, and not prepared pixels of 0 to 255."""
+        return self.role == "refine"
 
 
 class Engine(Protocol):

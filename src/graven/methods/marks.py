@@ -1,0 +1,97 @@
+"""Worked areas of one class, from predicted pixels to numbered, measured objects: what two methods share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graven.measure.figures import trace_objects
+from graven.measure.objects import cut_objects
+from graven.measure.totals import panel_totals
+from graven.methods.prediction import on_input_grid, predict
+from graven.methods.provenance import provenance
+from graven.methods.tracing import TracePlan, TraceRecord, panel
+from graven.types import NODATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from graven.methods.prediction import Tracer
+    from graven.types import Window
+
+__all__ = ["trace_marks"]
+
+
+def trace_marks(
+    planned: TracePlan,
+    segmenter: Tracer,
+    gate: Tracer | None,
+    work: Path,
+    *,
+    with_centerlines: bool = False,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> TraceRecord:
+    """Predict the panel, bring the answer back to its grid, cut it, and trace and measure the objects.
+
+    Parameters
+    ----------
+    planned, segmenter, gate, work, resume, progress
+        As for `graven.methods.petroglyph.trace`.
+    with_centerlines : bool
+        Whether the objects are drawn with a tool: then their centre-lines are traced and measured as well.
+
+    Returns
+    -------
+    TraceRecord
+        Resumed or not, the same bytes.
+
+    Raises
+    ------
+    Interrupted
+        When stopped; finished rows are kept.
+    DataError
+        If no pixel is valid or the network answers nonsense.
+    """
+    raster = planned.raster
+    found = panel(planned, segmenter, gate, work, resume=resume)
+    probs, summary, screening = predict(found, segmenter, gate, progress=progress)
+    prob = on_input_grid(found, probs)
+    objects, evidence = cut_objects(
+        lambda window: prob.read(window)[0],
+        height=raster.height,
+        width=raster.width,
+        threshold=planned.threshold,
+        min_area_px=planned.min_area_px,
+    )
+    runs = objects.runs
+
+    def read_mask(window: Window) -> NDArray[np.uint8]:
+        painted = runs.paint(window.row, window.row_end)[:, window.col : window.col_end]
+        return np.where(raster.read_valid(window), painted, np.uint8(NODATA))
+
+    class_id = segmenter.spec.classes.classes[0].id
+    traces = trace_objects(
+        objects,
+        evidence,
+        class_id=class_id,
+        source=raster.source_sha256 or raster.name,
+        pixel_size=raster.pixel_size,
+        with_centerlines=with_centerlines,
+    )
+    totals = panel_totals(traces, valid_px=found.n_valid_px, pixel_size=raster.pixel_size)
+    return TraceRecord(
+        plan=planned,
+        prob=prob,
+        read_mask=read_mask,
+        traces=tuple(traces),
+        totals={class_id: totals},
+        summary=summary,
+        provenance=provenance(planned, segmenter, gate),
+        valid_sha256=found.valid_sha256,
+        activation=None if screening is None else screening.on_input(planned.frame, raster),
+    )
