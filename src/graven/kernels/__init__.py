@@ -1,1 +1,1 @@
-"""Compiled loops over plain arrays that metrics and stages share; each is compiled when it is first called."""
+"""Plain-array code that metrics and stages share; its loops are compiled when they are first called."""
