@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONDITION_CLASSES",
+    "ENGRAVING_CLASSES",
     "HATCHES",
     "NODATA",
     "PETROGLYPH_CLASSES",
@@ -102,6 +103,9 @@ class ClassTable:
 
 PETROGLYPH_CLASSES = ClassTable((ClassDefinition(1, "pecked", "#D55E00", "dots", "area", "P"),))
 """The one class of the petroglyph method: the pecked surface."""
+
+ENGRAVING_CLASSES = ClassTable((ClassDefinition(1, "engraved", "#0072B2", "solid", "area", "E"),))
+"""The one class of the engraving method: the surface of the grooves, whose centre-lines are traced as well."""
 
 CONDITION_CLASSES = ClassTable(
     (

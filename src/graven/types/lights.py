@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graven.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 __all__ = ["Lights"]
 
@@ -104,7 +105,7 @@ class Lights:
         """Unit vectors from the centre of the image to the lights, near or far; shape (K, 3)."""
         if self.directions is not None:
             return self.directions
-        return np.asarray(self.positions_mm / self.distances_mm[:, None], np.float64)
+        return np.asarray(self.positions_mm, np.float64) / self.distances_mm[:, None]
 
     @property
     def distances_mm(self) -> NDArray[np.float64]:

@@ -35,7 +35,7 @@ class PrepareStep:
     Attributes
     ----------
     name : str
-        ``rotation``, ``reversal`` or ``clahe``; what each does stands in `graven.prepare`.
+        ``rotation``, ``reversal``, ``clahe`` or ``highpass``; what each does stands in `graven.prepare`.
     options : dict
         JSON-ready options of the step.
     """

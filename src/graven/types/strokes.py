@@ -8,18 +8,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graven.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
 __all__ = ["Polarity", "Stroke", "StrokeSet", "stroke_uid"]
 
 Polarity = Literal["add", "erase"]
 
 _SIGNS: dict[str, int] = {"add": 1, "erase": -1}
+_FARTHEST_PX = 1e9  # beyond, distances would lose the pixel
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -70,7 +72,9 @@ class Stroke:
         points = np.array(self.points, np.float64)
         if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not np.isfinite(points).all():
             raise InputError(f"a stroke needs finite points of shape (N, 2), got an array of shape {points.shape}")
-        if not (np.isfinite(self.width_px) and self.width_px > 0):
+        if np.abs(points).max() > _FARTHEST_PX:
+            raise InputError(f"a stroke reaches to {np.abs(points).max():.3g} px; check whether it is in pixels")
+        if not 0 < self.width_px <= _FARTHEST_PX:
             raise InputError(f"the width of a stroke must be a positive number of pixels, got {self.width_px}")
         if self.polarity not in _SIGNS:
             raise InputError(f"the polarity of a stroke must be 'add' or 'erase', got {self.polarity!r}")
