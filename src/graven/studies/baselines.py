@@ -12,7 +12,7 @@ from graven.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["blackhat_otsu", "clahe_otsu"]
+__all__ = ["blackhat_otsu", "clahe_otsu", "groove_otsu"]
 
 
 def clahe_otsu(
@@ -127,3 +127,62 @@ def blackhat_otsu(image: NDArray[np.uint8], *, width_px: int = 9) -> NDArray[np.
     threshold, _ = cv2.threshold(hat, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     found: NDArray[np.bool_] = hat > threshold
     return found
+
+
+def groove_otsu(
+    height_mm: NDArray[np.float32],
+    *,
+    pixel_size_mm: float,
+    sigma_mm: float = 1.0,
+    clip_limit: float = 0.0,
+    width_px: int = 0,
+) -> NDArray[np.bool_]:
+    """Segment grooves by a high-pass of the height, contrast, and Otsu's threshold.
+
+    Parameters
+    ----------
+    height_mm : ndarray of shape (H, W), float32, millimetres
+        Grows towards the viewer; NaN where unknown.
+    pixel_size_mm : float, millimetres, > 0
+        Length of a pixel side.
+    sigma_mm : float, millimetres, > 0
+        Width of the Gaussian whose mean is subtracted; the rest is clipped at three deviations.
+    clip_limit : float, >= 0
+        Clip limit of CLAHE on cells of 64 pixels; 0 for none.
+    width_px : int, pixels, >= 0
+        Side of a black top-hat; 0 takes the detail as it is.
+
+    Returns
+    -------
+    ndarray of shape (H, W), bool
+        True where a groove is supposed.
+
+    References
+    ----------
+    .. [1] Otsu, A threshold selection method from gray-level histograms, IEEE Trans. SMC 9(1), 1979.
+
+    Examples
+    --------
+    >>> plate = np.zeros((64, 64), np.float32)
+    >>> plate[30:34] = -0.1
+    >>> int(groove_otsu(plate, pixel_size_mm=0.05).sum())
+    256
+    """
+    known = np.isfinite(height_mm)
+    if not known.any():
+        return np.zeros(height_mm.shape, np.bool_)
+    weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), sigma_mm / pixel_size_mm)
+    mean = cv2.GaussianBlur(np.where(known, height_mm, np.float32(0)), (0, 0), sigma_mm / pixel_size_mm)
+    detail = np.where(known, height_mm - mean / np.maximum(weight, 1e-6), np.float32(0))
+    limit = 3 * float(detail[known].std())
+    if limit == 0:
+        return np.zeros(height_mm.shape, np.bool_)
+    grey = np.rint(127.5 - 127.5 * np.clip(detail / limit, -1, 1)).astype(np.uint8)  # grooves are bright
+    if clip_limit > 0:
+        cells = (max(1, grey.shape[1] // 64), max(1, grey.shape[0] // 64))
+        grey = np.asarray(cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=cells).apply(grey), np.uint8)
+    if width_px > 0:
+        element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width_px, width_px))
+        grey = np.asarray(cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, element), np.uint8)
+    threshold, _ = cv2.threshold(np.ascontiguousarray(grey[known][None]), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return np.asarray((grey > threshold) & known, np.bool_)

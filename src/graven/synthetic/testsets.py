@@ -3,7 +3,8 @@
 Ranges of seeds keep the sets apart by construction: tests lie in [9 000 000, 9 999 999], validation in
 [8 000 000, 8 999 999], training in [1 000 000, 7 999 999]. Numbers below a million are free for demos and
 documentation. The lists hold for one `GENERATOR_VERSION` and 1024 x 1024 pixels of 0.5 mm, those of paintings for one
-`PAINTING_VERSION` and 1024 x 1024 pixels of 0.1 mm; they were fixed before anything was trained.
+`PAINTING_VERSION` and 1024 x 1024 pixels of 0.1 mm, those of bronzes for one `BRONZE_VERSION` and 1024 x 1024 pixels of
+0.05 mm, whole ones 2304 x 2048; they were fixed before anything was trained.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING
 
 from graven.errors import InputError
 from graven.synthetic.craquelure import UNSEEN_PATTERNS
+from graven.synthetic.engraving import make_bronze
+from graven.synthetic.engraving_ornament import TRAINING_BORDERS, UNSEEN_BORDERS
+from graven.synthetic.engraving_styles import UNSEEN_STYLES
 from graven.synthetic.painting import make_painting
 from graven.synthetic.palettes import UNSEEN_PAINTINGS
 from graven.synthetic.petroglyph import make_petroglyph
@@ -21,10 +25,13 @@ from graven.synthetic.rock import UNSEEN_ROCKS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from graven.synthetic.engraving import EngravingPanel
     from graven.synthetic.painting import ConditionPanel
     from graven.synthetic.petroglyph import Degradation, PetroglyphPanel
 
 __all__ = [
+    "BRONZE_PIXEL_SIZE_MM",
+    "BRONZE_VERSION",
     "CHANGE_GROWN",
     "CHANGE_GROWTH_MM",
     "CHANGE_STILL",
@@ -32,6 +39,11 @@ __all__ = [
     "CONDITION_TEST_SEVERE",
     "CONDITION_TEST_UNSEEN",
     "CONDITION_VAL",
+    "ENGRAVING_TEST_ORDINARY",
+    "ENGRAVING_TEST_SEVERE",
+    "ENGRAVING_TEST_UNSEEN",
+    "ENGRAVING_TEST_WHOLE",
+    "ENGRAVING_VAL",
     "GENERATOR_VERSION",
     "PAINTING_PIXEL_SIZE_MM",
     "PAINTING_VERSION",
@@ -41,8 +53,11 @@ __all__ = [
     "PETROGLYPH_VAL",
     "TEST_PIXEL_SIZE_MM",
     "TEST_SIZE_PX",
+    "WHOLE_SIZE_PX",
+    "BronzeSpec",
     "PaintingSpec",
     "PanelSpec",
+    "make_bronzes",
     "make_paintings",
     "make_panels",
     "train_seeds",
@@ -53,6 +68,9 @@ TEST_SIZE_PX = 1024
 TEST_PIXEL_SIZE_MM = 0.5
 PAINTING_VERSION = "condition-1"
 PAINTING_PIXEL_SIZE_MM = 0.1
+BRONZE_VERSION = "engraving-1"
+BRONZE_PIXEL_SIZE_MM = 0.05
+WHOLE_SIZE_PX = (2304, 2048)
 _TRAIN_FIRST, _TRAIN_LAST = 1_000_000, 7_999_999
 
 
@@ -161,6 +179,64 @@ CHANGE_GROWN: tuple[int, ...] = tuple(range(9_600_020, 9_600_040))
 CHANGE_GROWTH_MM = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class BronzeSpec:
+    """All that `make_bronze` needs for one bronze of a set.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the bronze.
+    degradation : {'ordinary', 'severe'}
+        How hard it is to read.
+    style : str, optional
+        Hand of the engraver; None draws one of the training styles.
+    borders : tuple of str
+        Ornaments to choose from.
+    whole : bool
+        A whole mirror with its handle instead of a part of one.
+    """
+
+    seed: int
+    degradation: Degradation = "ordinary"
+    style: str | None = None
+    borders: tuple[str, ...] = TRAINING_BORDERS
+    whole: bool = False
+
+    def make(self) -> EngravingPanel:
+        """Grow the bronze at the size of the frozen sets.
+
+        Returns
+        -------
+        EngravingPanel
+            1024 x 1024 pixels of 0.05 mm, or 2304 x 2048 for a whole mirror.
+        """
+        return make_bronze(
+            self.seed,
+            size_px=WHOLE_SIZE_PX if self.whole else TEST_SIZE_PX,
+            pixel_size_mm=BRONZE_PIXEL_SIZE_MM,
+            degradation=self.degradation,
+            style=self.style,
+            borders=self.borders,
+            whole=self.whole,
+        )
+
+
+ENGRAVING_TEST_ORDINARY: tuple[BronzeSpec, ...] = tuple(BronzeSpec(seed) for seed in range(9_700_000, 9_700_024))
+ENGRAVING_TEST_SEVERE: tuple[BronzeSpec, ...] = tuple(
+    BronzeSpec(seed, "severe") for seed in range(9_710_000, 9_710_016)
+)
+ENGRAVING_TEST_UNSEEN: tuple[BronzeSpec, ...] = tuple(
+    BronzeSpec(seed, "ordinary", UNSEEN_STYLES[seed % 2], UNSEEN_BORDERS) for seed in range(9_720_000, 9_720_016)
+)
+ENGRAVING_TEST_WHOLE: tuple[BronzeSpec, ...] = tuple(
+    BronzeSpec(seed, "severe" if seed % 2 else "ordinary", whole=True) for seed in range(9_730_000, 9_730_005)
+)
+ENGRAVING_VAL: tuple[BronzeSpec, ...] = tuple(
+    BronzeSpec(seed, "severe" if seed % 4 == 3 else "ordinary") for seed in range(8_200_000, 8_200_016)
+)
+
+
 def train_seeds(n: int) -> range:
     """First `n` seeds that may be trained on.
 
@@ -217,6 +293,23 @@ def make_paintings(specs: tuple[PaintingSpec, ...]) -> Iterator[ConditionPanel]:
     Yields
     ------
     ConditionPanel
+        In the order of the list.
+    """
+    for spec in specs:
+        yield spec.make()
+
+
+def make_bronzes(specs: tuple[BronzeSpec, ...]) -> Iterator[EngravingPanel]:
+    """Grow the bronzes of a set one after the other.
+
+    Parameters
+    ----------
+    specs : tuple of BronzeSpec
+        A frozen list of this module, or a part of one.
+
+    Yields
+    ------
+    EngravingPanel
         In the order of the list.
     """
     for spec in specs:
