@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graven.errors import DataError, InputError
+from graven.errors import DataError, InputError, ScaleError
 from graven.prepare.bands import bands_view, to_bytes
 from graven.prepare.chain import PrepareChain
 from graven.prepare.clahe import clahe
+from graven.prepare.detrend import detail_input, detail_statistics, highpass
 from graven.prepare.reversal import reversal, reversal_view
-from graven.types import PrepareStep, Window, raster_from_array
+from graven.types import PixelSize, PrepareStep, Window, raster_from_array
 
 PETROGLYPH = (
     PrepareStep("rotation"),
@@ -79,7 +80,7 @@ def test_two_bands_are_refused() -> None:
 
 
 def test_unknown_steps_and_options_are_refused_with_the_choices() -> None:
-    with pytest.raises(DataError, match="'sharpen' is unknown; choose from clahe, reversal, rotation"):
+    with pytest.raises(DataError, match="'sharpen' is unknown; choose from clahe, highpass, reversal, rotation"):
         PrepareChain((PrepareStep("sharpen"),))
     with pytest.raises(DataError, match="does not take cell; its options: cell_px, clip_limit"):
         PrepareChain((PrepareStep("clahe", {"cell": 64}),))
@@ -101,3 +102,52 @@ def test_reversal_counts_from_the_largest_value_of_the_type() -> None:
 def test_reversal_twice_is_the_image(image: np.ndarray) -> None:
     twice = reversal_view(reversal_view(raster_from_array(image)))
     np.testing.assert_array_equal(twice.read(), image)
+
+
+HIGHPASS = PrepareStep("highpass", {"sigma_mm": 0.2})
+
+
+@pytest.fixture(scope="module")
+def height() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    surface = np.cumsum(rng.normal(0, 0.02, (90, 120)), axis=1).astype(np.float32) + 40
+    surface[:, 0] = np.nan
+    return surface
+
+
+def test_highpass_makes_prepared_pixels_of_heights(height: np.ndarray) -> None:
+    raster = raster_from_array(height, pixel_size=PixelSize(0.05, 0.05, "user"))
+    chain = PrepareChain((HIGHPASS,), n_bands=1)
+    detail = highpass(height, pixel_size_mm=0.05, sigma_mm=0.2)
+    got = chain.window(raster, raster.bounds)
+    assert chain.takes_heights
+    assert chain.notes(raster) == ()
+    assert (got.dtype, got.shape) == (np.float32, (1, 90, 120))
+    np.testing.assert_allclose(got[0], 255 * detail_input(detail, detail_statistics([detail])), atol=1e-2, rtol=0)
+    assert (got[0, :, 0] == 127.5).all()
+
+
+def test_a_measured_chain_says_its_statistics_and_gives_the_same_pixels(height: np.ndarray) -> None:
+    raster = raster_from_array(height, pixel_size=PixelSize(0.05, 0.05, "user"))
+    chain = PrepareChain((HIGHPASS,), n_bands=1)
+    measured = chain.measured(raster)
+    assert set(measured.steps[0].options) == {"sigma_mm", "mean_mm", "std_mm"}
+    assert measured.measured(raster) == measured
+    np.testing.assert_array_equal(measured.view(raster).read(), chain.view(raster).read())
+    half = raster_from_array(height[:45], pixel_size=raster.pixel_size)
+    np.testing.assert_allclose(
+        measured.window(half, Window(0, 0, 25, 120)), chain.window(raster, Window(0, 0, 25, 120)), atol=1e-2, rtol=0
+    )
+
+
+def test_heights_are_refused_without_a_scale_and_beside_other_steps(height: np.ndarray) -> None:
+    with pytest.raises(ScaleError, match="needs a scale"):
+        PrepareChain((HIGHPASS,), n_bands=1).view(raster_from_array(height))
+    with pytest.raises(DataError, match="stands alone, found one of 2 steps for 1 bands"):
+        PrepareChain((HIGHPASS, PrepareStep("clahe")), n_bands=1)
+    with pytest.raises(DataError, match="one of 1 steps for 3 bands"):
+        PrepareChain((HIGHPASS,))
+    with pytest.raises(DataError, match="one band of float32"):
+        PrepareChain((HIGHPASS,), n_bands=1).view(
+            raster_from_array(np.zeros((9, 9), np.uint8), pixel_size=PixelSize(1, 1, "user"))
+        )

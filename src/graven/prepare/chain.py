@@ -1,13 +1,14 @@
 """The preparation of a model, joined from the steps that its bundle names.
 
-Two kinds of step exist. ``rotation`` changes the frame: it is estimated once from an overview and becomes an affine
+Three kinds of step exist. ``rotation`` changes the frame: it is estimated once from an overview and becomes an affine
 (`graven.prepare.frame`). The photometric steps ``reversal`` and ``clahe`` change values in place and are joined here,
-in the order of the bundle, into one lazy view.
+in the order of the bundle, into one lazy view. The height step ``highpass`` turns a height map into what a network sees
+and stands alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from graven.errors import DataError
 from graven.prepare.bands import bands_view
 from graven.prepare.clahe import clahe_view
+from graven.prepare.detrend import highpass_statistics, highpass_view
 from graven.prepare.reversal import reversal_view
 
 if TYPE_CHECKING:
@@ -24,13 +26,18 @@ if TYPE_CHECKING:
 
     from graven.types import ModelSpec, PrepareStep, Raster, Window
 
-__all__ = ["FRAME_STEPS", "PHOTOMETRIC_STEPS", "PrepareChain"]
+__all__ = ["FRAME_STEPS", "HEIGHT_STEPS", "PHOTOMETRIC_STEPS", "PrepareChain"]
 
 PHOTOMETRIC_STEPS: dict[str, tuple[Callable[..., Raster], frozenset[str]]] = {
     "reversal": (reversal_view, frozenset()),
     "clahe": (clahe_view, frozenset({"clip_limit", "cell_px"})),
 }
 """Name of a step, the view that does it, and the options that it takes."""
+
+HEIGHT_STEPS: dict[str, tuple[Callable[..., Raster], frozenset[str]]] = {
+    "highpass": (highpass_view, frozenset({"sigma_mm", "clip", "mean_mm", "std_mm"})),
+}
+"""Steps on one band of heights; ``mean_mm`` and ``std_mm`` are filled in by `PrepareChain.measured`."""
 
 FRAME_STEPS: dict[str, frozenset[str]] = {
     "rotation": frozenset({"min_peak_ratio", "min_skew_deg"}),
@@ -62,7 +69,7 @@ class PrepareChain:
     n_bands: int = 3
 
     def __post_init__(self) -> None:
-        known = {**FRAME_STEPS, **{name: options for name, (_, options) in PHOTOMETRIC_STEPS.items()}}
+        known = {**FRAME_STEPS, **{name: options for name, (_, options) in (PHOTOMETRIC_STEPS | HEIGHT_STEPS).items()}}
         for index, step in enumerate(self.steps):
             if step.name not in known:
                 raise DataError(
@@ -74,6 +81,11 @@ class PrepareChain:
                 raise DataError(f"the step {step.name!r} does not take {', '.join(unknown)}; its options: {allowed}")
             if step.name in FRAME_STEPS and index > 0:
                 raise DataError(f"the step {step.name!r} changes the frame and must come first, found at {index + 1}")
+            if step.name in HEIGHT_STEPS and (len(self.steps), self.n_bands) != (1, 1):
+                raise DataError(
+                    f"the step {step.name!r} makes one band of heights and stands alone, found one of "
+                    f"{len(self.steps)} steps for {self.n_bands} bands"
+                )
 
     @classmethod
     def from_spec(cls, spec: ModelSpec) -> PrepareChain:
@@ -106,8 +118,36 @@ class PrepareChain:
         """The steps that change values, in order."""
         return tuple(step for step in self.steps if step.name in PHOTOMETRIC_STEPS)
 
+    @property
+    def takes_heights(self) -> bool:
+        """Whether the chain is for a height map: one band of floats with a scale, NaN where nothing is known."""
+        return any(step.name in HEIGHT_STEPS for step in self.steps)
+
+    def measured(self, raster: Raster) -> PrepareChain:
+        """Fill in what a step needs to know of the whole raster, in one pass over it.
+
+        Parameters
+        ----------
+        raster : Raster
+            As in `view`.
+
+        Returns
+        -------
+        PrepareChain
+            With the statistics as options of the step, where a record finds them; itself where nothing is missing. Its
+            views need no pass of their own.
+
+        Raises
+        ------
+        DataError, ScaleError
+            As `view`.
+        """
+        return replace(self, steps=tuple(_measured(step, raster) for step in self.steps))
+
     def notes(self, raster: Raster) -> tuple[str, ...]:
         """Say what was adapted (bands, bit depth) so that the raster fits the network."""
+        if self.takes_heights:
+            return ()
         _, note = bands_view(raster, n_bands=self.n_bands)
         return () if note is None else (note,)
 
@@ -122,14 +162,19 @@ class PrepareChain:
         Returns
         -------
         Raster
-            ``(n_bands, H, W)`` uint8, not yet standardised. Every window equals the whole result; windows beyond the
-            border are mirrors of the prepared image.
+            ``(n_bands, H, W)`` uint8, or float32 of the same range from heights, not yet standardised. Every window
+            equals the whole result; windows beyond the border are mirrors of the prepared image.
 
         Raises
         ------
         DataError
-            If the pixels cannot be scaled or the bands do not fit (`bands_view`).
+            If the pixels cannot be scaled or the bands do not fit (`bands_view`), or a height map is none.
+        ScaleError
+            If a height map has no scale.
         """
+        if self.takes_heights:
+            build, _ = HEIGHT_STEPS[self.steps[0].name]
+            return build(raster, **self.steps[0].options)
         prepared, _ = bands_view(raster, n_bands=self.n_bands)
         for step in self.photometric:
             build, _ = PHOTOMETRIC_STEPS[step.name]
@@ -152,3 +197,11 @@ class PrepareChain:
             What the network is given.
         """
         return np.asarray(self.view(raster).read(window), np.float32)
+
+
+def _measured(step: PrepareStep, raster: Raster) -> PrepareStep:
+    if step.name != "highpass" or "std_mm" in step.options:
+        return step
+    sigma = {name: value for name, value in step.options.items() if name == "sigma_mm"}
+    found = highpass_statistics(raster, **sigma)
+    return replace(step, options={**step.options, "mean_mm": found.mean_mm, "std_mm": found.std_mm})
