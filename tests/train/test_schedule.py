@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graven.errors import InputError
-from graven.train.schedule import SCHEDULES, cosine, one_cycle, rate_at, time_decay, warm_cosine
+from graven.train.schedule import SCHEDULES, cosine, one_cycle, plateau, rate_at, time_decay, warm_cosine
+from graven.train.state import Progress
+from graven.train.stop import Collapse
 
 
 def test_time_decay_vector(vectors: dict[str, dict[str, Any]]) -> None:
@@ -109,3 +111,29 @@ def test_an_unknown_schedule_is_refused_with_the_choices() -> None:
 def test_options_that_do_not_fit_a_schedule_are_named(name: str, options: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         rate_at(name, 0, lr=1e-4, total=10, options=options)
+
+
+@given(
+    scores=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), max_size=40),
+    patience=st.integers(0, 4),
+    factor=st.sampled_from([0.5, 0.25]),
+)
+def test_plateau_drops_when_pytorch_does(scores: list[float], patience: int, factor: float) -> None:
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=3e-4)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimiser, mode="max", factor=factor, patience=patience, threshold=0.0, eps=0.0
+    )
+    ours = Progress(collapse=Collapse(after=3))
+    for score in scores:
+        theirs.step(score)
+        ours.count(score, min_gain=0.0, patience=patience)
+        assert plateau(ours.n_drops, lr=3e-4, factor=factor) == pytest.approx(optimiser.param_groups[0]["lr"])
+
+
+def test_a_small_gain_counts_for_the_weights_but_not_for_patience() -> None:
+    progress = Progress(collapse=Collapse(after=3))
+    for score in (0.5, 0.5005, 0.501, 0.5015):
+        progress.count(score, min_gain=0.001, patience=9)
+    assert (progress.gained_score, progress.n_without_gain) == (0.5015, 0)
+    progress.count(0.502, min_gain=0.001, patience=9)
+    assert progress.n_without_gain == 1

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from graven.api.account import Clock
 from graven.api.images import open_image
 from graven.api.monitor import SILENT, Monitor
+from graven.api.objectmask import limit_to_object
 from graven.api.segment_record import Run, segment_account, write_record
 from graven.errors import MismatchError, UsageError
 from graven.io.bundle import read_bundle, read_companion
 from graven.io.folders import PARTIAL_MARKER, OutputFolder
 from graven.io.fs import require_free_space
 from graven.io.scale import measurable_pixel_size
-from graven.methods import condition, petroglyph, tracing
+from graven.methods import condition, engraving, petroglyph, tracing
 from graven.methods.record import PARTS, file_hashes, write_run
 from graven.methods.screening import is_coarse
 from graven.predict.augmented import augmented
@@ -37,10 +38,14 @@ WORK = ".work"
 BYTES_PER_PIXEL, BYTES_PER_CLASS = 2, 3
 """Room that a record takes while it is written, at the most: the classes, and the probability of each."""
 
-TRACE: dict[str, Callable[..., TraceRecord]] = {"petroglyph": petroglyph.trace, "condition": condition.trace}
+TRACE: dict[str, Callable[..., TraceRecord]] = {
+    "petroglyph": petroglyph.trace,
+    "engraving": engraving.trace,
+    "condition": condition.trace,
+}
 """Methods of which a record is made, by name."""
 
-NOUNS = {"petroglyph": "figures", "condition": "cracks and losses"}
+NOUNS = {"petroglyph": "figures", "engraving": "engraved marks", "condition": "cracks and losses"}
 
 REGION_LETTERS = 160
 REGION_FILES = (".geojson", ".json", ".gpkg")
@@ -113,6 +118,7 @@ def segment(
     scale: str | None = None,
     length: str | None = None,
     roi: str | None = None,
+    object_mask: str | Path | None = None,
     tile_px: int | None = None,
     overlap_px: int | None = None,
     threshold: float | None = None,
@@ -146,6 +152,8 @@ def segment(
         Output folder; it appears whole or not at all. Default is ``<image stem>-record`` here.
     scale, length, roi : str, optional
         As in `graven.open`.
+    object_mask : str or Path, optional
+        Where the object is: a mask file of the same size, or ``auto``. What lies beside is unknown.
     tile_px, overlap_px : int, optional
         Network input and shared pixels; default is the model's.
     threshold : float, optional
@@ -198,7 +206,7 @@ def segment(
     clock = Clock()
     bundle = read_bundle(model)
     check_method(bundle)
-    raster = open_image(image, scale=scale, length=length, roi=roi)
+    raster = limit_to_object(open_image(image, scale=scale, length=length, roi=roi), object_mask)
     measurable_pixel_size(raster)
     settings = tracing.TraceSettings(
         tile_px=tile_px,
@@ -250,6 +258,7 @@ def segment(
             "scale": scale,
             "length": length,
             "roi": _region(roi),
+            "object_mask": _mask_name(object_mask),
             **asdict(settings),
             "only": only,
             "title": title,
@@ -333,6 +342,11 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
+
+
+def _mask_name(object_mask: str | Path | None) -> str | Path | None:
+    """Tell a mask file from the word ``auto``."""
+    return object_mask if object_mask is None or str(object_mask) == "auto" else Path(object_mask)
 
 
 def _region(roi: str | None) -> str | None:

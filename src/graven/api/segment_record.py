@@ -21,6 +21,7 @@ from graven.methods.damage_tables import damage_layers, damage_tables
 from graven.methods.record import Beside, Scene, file_hashes, write_vectors
 from graven.predict.engine_base import engine_facts
 from graven.prepare.chain import PrepareChain
+from graven.prepare.relief_light import shaded_view
 from graven.prepare.rotation import MIN_PEAK_RATIO
 from graven.report import (
     DamageSheet,
@@ -340,7 +341,9 @@ def damage_sheet(damage: Damage) -> DamageSheet:
 
 
 def photograph(raster: Raster) -> NDArray[np.uint8]:
-    """Give the panel at picture size, 8 bits, three bands last."""
+    """Give the panel at picture size, 8 bits, three bands last; heights as if lit from the upper left."""
+    if raster.dtype.kind == "f":
+        raster = shaded_view(raster)
     wanted = overview_factor(raster.height, raster.width)
     factor = max((factor for factor in raster.overviews if factor <= wanted), default=1)
     read = raster.overviews.get(factor, raster.read)

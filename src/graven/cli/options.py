@@ -18,6 +18,7 @@ __all__ = [
     "Length",
     "Mode",
     "Model",
+    "ObjectMask",
     "Out",
     "Overwrite",
     "Precision",
@@ -70,6 +71,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but resu
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Output folder; it appears whole or not at all.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output folder that graven wrote earlier.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="Name of a bundled model, or the path of a bundle.")]
+ObjectMask = Annotated[
+    str | None, typer.Option("--object-mask", help="Mask file of the object, or auto to find it; the rest is unknown.")
+]
 Scale = Annotated[str | None, typer.Option("--scale", help="Size of a pixel, for example 0.05mm/px.")]
 Length = Annotated[
     str | None, typer.Option("--length", help='Scale by a known length between two pixels: "x1,y1:x2,y2=1200mm".')

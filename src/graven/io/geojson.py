@@ -17,7 +17,7 @@ import numpy as np
 
 from graven._version import __version__
 from graven.errors import DataError, InputError, OutputError
-from graven.io.gdalenv import load_rasterio
+from graven.io.crsnames import CRS84, crs_urn
 from graven.io.records import columns_of, known, measures_from_json, measures_to_json, reading_key
 from graven.io.strictjson import read_json
 from graven.io.textstream import write_text_stream
@@ -36,7 +36,6 @@ _PIXELS = Placement((1.0, 0.0, 0.0, 0.0, 1.0, 0.0), None, "px")
 _STATUS = ("proposed", "confirmed", "rejected")
 _MAX_POINTS = 10**6
 _N_REMEMBERED = 1 << 17  # coordinates of pixel corners repeat
-_CRS84 = "urn:ogc:def:crs:OGC:1.3:CRS84"  # EPSG:4326 with longitude first, as the affine gives it
 
 
 def geojson_name(stem: str, georeference: Georeference | None) -> str:
@@ -55,7 +54,7 @@ def geojson_name(stem: str, georeference: Georeference | None) -> str:
         ``<stem>.geojson`` where the CRS is geographic or projected and has a code of an authority, by which GeoJSON
         can name it; ``<stem>.px.geojson`` otherwise.
     """
-    return f"{stem}.geojson" if _crs_urn(georeference) is not None else f"{stem}.px.geojson"
+    return f"{stem}.geojson" if crs_urn(georeference) is not None else f"{stem}.px.geojson"
 
 
 def write_geojson(
@@ -105,12 +104,12 @@ def write_geojson(
     """
     target = Path(target)
     is_pixel = target.name.endswith(".px.geojson")
-    urn = None if is_pixel else _crs_urn(georeference)
+    urn = None if is_pixel else crs_urn(georeference)
     if not is_pixel and (urn is None or georeference is None):
         raise InputError(f"{target.name}: this raster has no CRS that GeoJSON can name; end the name in .px.geojson")
     placement = _PIXELS if georeference is None or is_pixel else Placement(georeference.affine, None, "frame")
     document: dict[str, Any] = {"type": "FeatureCollection"}
-    if urn is not None and urn != _CRS84:
+    if urn is not None and urn != CRS84:
         document["crs"] = {"type": "name", "properties": {"name": urn}}
     document["graven"] = {
         "version": __version__,
@@ -188,20 +187,6 @@ def _check(path: Path, n_features: int, name: str) -> None:
         raise OutputError(f"{name} is not sound JSON ({error}); please report this as a defect") from error
     if found != n_features or rest:
         raise OutputError(f"{name} does not read back as it was meant; please report this as a defect")
-
-
-def _crs_urn(georeference: Georeference | None) -> str | None:
-    if georeference is None or georeference.crs_wkt is None or georeference.frame not in ("projected", "geographic"):
-        return None
-    system = load_rasterio().crs.CRS
-    crs = system.from_wkt(georeference.crs_wkt)
-    authority = crs.to_authority()
-    # The search also gives near matches, such as the same grid with another shift of its datum.
-    if authority is None or system.from_authority(*authority) != crs:
-        return None
-    if authority == ("EPSG", "4326"):
-        return _CRS84
-    return f"urn:ogc:def:crs:{authority[0]}::{authority[1]}"
 
 
 def _rounded_to(decimals: int) -> Callable[[float], str]:

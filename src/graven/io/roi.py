@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 from shapely import affinity
 
 from graven.errors import DataError, InputError, MismatchError
+from graven.io.crsnames import check_crs, named_crs
 from graven.io.gate import check_path
 from graven.io.gdalenv import load_rasterio, quiet_about_missing_georeference
 from graven.io.ogrenv import check_ogr_path, load_pyogrio
@@ -30,7 +31,6 @@ __all__ = ["read_roi", "restrict"]
 
 _WKT_KINDS = ("POLYGON", "MULTIPOLYGON", "GEOMETRYCOLLECTION")
 _MAX_POINTS = 1_000_000
-_LON_LAT = ("urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:OGC::CRS84")
 
 
 def read_roi(text_or_path: str | Path, raster: Raster) -> BaseGeometry:
@@ -152,11 +152,9 @@ def _from_geojson(path: Path, raster: Raster) -> BaseGeometry:
         geometries = [feature.get("geometry") for feature in features if isinstance(feature, dict)]
     else:
         geometries = [content.get("geometry") if kind == "Feature" else content]
-    member = content.get("crs")
-    properties = member.get("properties") if isinstance(member, dict) else None
-    name = properties.get("name") if isinstance(properties, dict) else None
-    if isinstance(name, str) and raster.georeference is not None and not path.name.lower().endswith(".px.geojson"):
-        _check_crs(path, "EPSG:4326" if name in _LON_LAT else name, raster)
+    name = named_crs(content)
+    if name is not None and raster.georeference is not None and not path.name.lower().endswith(".px.geojson"):
+        check_crs(path, name, raster, what="region")
     try:
         shapes = [shapely.from_geojson(json.dumps(geometry)) for geometry in geometries if geometry]
     except shapely.GEOSException as error:
@@ -186,7 +184,7 @@ def _from_geopackage(path: Path, raster: Raster) -> tuple[BaseGeometry, bool]:
         affine = _affine_of(path, layers[0], raster)
         return (region if affine is None else _inverse(region, affine, path.name)), True
     if meta["crs"] and raster.georeference.frame != "local":
-        _check_crs(path, meta["crs"], raster)
+        check_crs(path, meta["crs"], raster, what="region")
     return region, False
 
 
@@ -212,29 +210,6 @@ def _affine_of(path: Path, layer: str, raster: Raster) -> Affine6 | None:
 
 def _may_hold_polygons(kind: str) -> bool:
     return any(word in kind for word in ("Polygon", "Surface", "Collection", "Unknown", "Geometry"))
-
-
-def _check_crs(path: Path, name: str, raster: Raster) -> None:
-    crs = load_rasterio().crs.CRS
-    georeference = raster.georeference
-    if georeference is None or georeference.crs_wkt is None:
-        return
-    try:
-        theirs = crs.from_user_input(name)
-    except ValueError as error:
-        raise DataError(
-            f"{path.name} names a coordinate system that is not known, {name[:60]!r}; correct it"
-        ) from error
-    ours = crs.from_wkt(georeference.crs_wkt)
-    if theirs != ours:
-        raise MismatchError(
-            f"{path.name} is in {_short(theirs)}, the image in {_short(ours)}; reproject the region to that"
-        )
-
-
-def _short(crs: Any) -> str:
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else str(crs.to_wkt()).split('"')[1]
 
 
 def _polygons_of(region: BaseGeometry) -> BaseGeometry:

@@ -32,7 +32,7 @@ def panel_totals(traces: Sequence[Trace], *, valid_px: int, pixel_size: PixelSiz
     -------
     dict of str to Measure
         ``n_traces``; ``area``, ``valid_area`` and ``pecked_share`` (area over valid area) where traces have areas;
-        ``length`` where they are lines.
+        ``length`` where they are lines, ``stroke_length`` where they are areas with centre-lines.
 
     Raises
     ------
@@ -60,6 +60,10 @@ def panel_totals(traces: Sequence[Trace], *, valid_px: int, pixel_size: PixelSiz
         totals["area"] = Measure(area, f"{unit}2", math.hypot(2 * scale * area, rest))
         totals["valid_area"] = Measure(valid, f"{unit}2", 2 * scale * valid)
         totals["pecked_share"] = Measure(area / valid, "", rest / valid)
+    strokes = [trace.measures["stroke_length"] for trace in traces if "stroke_length" in trace.measures]
+    if strokes:
+        drawn, rest = _added(strokes, scale=scale)
+        totals["stroke_length"] = Measure(drawn, unit, math.hypot(scale * drawn, rest))
     if lengths:
         length, rest = _added(lengths, scale=scale)
         totals["length"] = Measure(length, unit, math.hypot(scale * length, rest))

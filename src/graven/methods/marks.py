@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from graven.methods.prediction import Tracer
-    from graven.types import Window
+    from graven.io.rowstore import RowStore
+    from graven.methods.prediction import Panel, Tracer
+    from graven.predict.stream import PredictSummary
+    from graven.types import Provenance, Window
 
-__all__ = ["trace_marks"]
+__all__ = ["marks_record", "trace_marks"]
 
 
 def trace_marks(
@@ -57,9 +59,58 @@ def trace_marks(
     DataError
         If no pixel is valid or the network answers nonsense.
     """
-    raster = planned.raster
     found = panel(planned, segmenter, gate, work, resume=resume)
     probs, summary, screening = predict(found, segmenter, gate, progress=progress)
+    return marks_record(
+        planned,
+        found,
+        probs,
+        summary,
+        steps=provenance(planned, segmenter, gate),
+        class_id=segmenter.spec.classes.classes[0].id,
+        with_centerlines=with_centerlines,
+        activation=None if screening is None else screening.on_input(planned.frame, planned.raster),
+    )
+
+
+def marks_record(
+    planned: TracePlan,
+    found: Panel,
+    probs: RowStore,
+    summary: PredictSummary,
+    *,
+    steps: Provenance,
+    class_id: int,
+    with_centerlines: bool,
+    activation: NDArray[np.float32] | None = None,
+) -> TraceRecord:
+    """Cut a predicted panel into objects, and trace and measure them.
+
+    Parameters
+    ----------
+    planned : TracePlan
+        What was decided.
+    found : Panel
+        What was predicted.
+    probs : RowStore
+        Complete, (1, H, W) over the working frame.
+    summary : PredictSummary
+        What became of the tiles.
+    steps : Provenance
+        From the file to the probabilities.
+    class_id : int
+        The class.
+    with_centerlines : bool
+        As in `trace_marks`.
+    activation : ndarray of shape (h, w), float32, optional
+        What a gate saw.
+
+    Returns
+    -------
+    TraceRecord
+        On the grid of the input.
+    """
+    raster = planned.raster
     prob = on_input_grid(found, probs)
     objects, evidence = cut_objects(
         lambda window: prob.read(window)[0],
@@ -74,7 +125,6 @@ def trace_marks(
         painted = runs.paint(window.row, window.row_end)[:, window.col : window.col_end]
         return np.where(raster.read_valid(window), painted, np.uint8(NODATA))
 
-    class_id = segmenter.spec.classes.classes[0].id
     traces = trace_objects(
         objects,
         evidence,
@@ -91,7 +141,7 @@ def trace_marks(
         traces=tuple(traces),
         totals={class_id: totals},
         summary=summary,
-        provenance=provenance(planned, segmenter, gate),
+        provenance=steps,
         valid_sha256=found.valid_sha256,
-        activation=None if screening is None else screening.on_input(planned.frame, raster),
+        activation=activation,
     )

@@ -51,7 +51,7 @@ def provenance(planned: TracePlan, segmenter: Tracer, gate: Tracer | None) -> Pr
             {
                 "mode": planned.mode,
                 "matrix": list(planned.frame.matrix),
-                "steps": [{"name": step.name, **step.options} for step in spec.prepare],
+                "steps": [{"name": step.name, **step.options} for step in planned.steps],
             },
         )
     )

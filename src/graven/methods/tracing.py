@@ -18,8 +18,9 @@ from graven.predict.engine_base import engine_facts
 from graven.prepare.blocks import shared_blocks
 from graven.prepare.chain import PrepareChain
 from graven.prepare.frame import WorkingFrame, fitted_frame, working_frame
+from graven.prepare.heights import heights_view
 from graven.prepare.rotation import RotationEstimate, estimate_rotation
-from graven.types import Provenance, TileGrid
+from graven.types import PixelSize, TileGrid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.predict.stream import PredictSummary
-    from graven.types import Measure, ModelSpec, Raster, Trace, Window
+    from graven.types import Measure, ModelSpec, PrepareStep, Provenance, Raster, Trace, Window
 
 __all__ = ["MODES", "TracePlan", "TraceRecord", "TraceSettings", "Tracer", "panel", "plan", "probe_tile"]
 
@@ -83,6 +84,8 @@ class TracePlan:
         The input.
     frame : WorkingFrame
         Where prediction runs.
+    steps : tuple of PrepareStep
+        The model's preparation, with what was measured of the whole panel filled in.
     prepared : Raster
         What the network sees, as a lazy view that computes each block of pixels once.
     grid : TileGrid
@@ -101,6 +104,7 @@ class TracePlan:
 
     raster: Raster
     frame: WorkingFrame
+    steps: tuple[PrepareStep, ...]
     prepared: Raster
     grid: TileGrid
     threshold: float
@@ -192,6 +196,9 @@ def plan(raster: Raster, spec: ModelSpec, settings: TraceSettings) -> TracePlan:
     if settings.rotation and chain.rotation is not None:
         estimate = estimate_rotation(raster, **chain.rotation)
     tile_px = spec.tile_px if settings.tile_px is None else settings.tile_px
+    notes = chain.notes(raster)
+    if chain.takes_heights:
+        raster = heights_view(raster)
     frame = _frame(raster, spec, settings, estimate, tile_px)
     grid = TileGrid(
         frame.raster.height,
@@ -204,16 +211,23 @@ def plan(raster: Raster, spec: ModelSpec, settings: TraceSettings) -> TracePlan:
         raise InputError(f"the threshold must lie between 0.1 and 0.9 (it is also moved by 0.1), got {threshold}")
     if settings.gate_threshold is not None and not 0 < settings.gate_threshold <= 1:
         raise InputError(f"--gate-threshold must lie above 0 and at most at 1, got {settings.gate_threshold}")
+    scaled = frame.raster
+    if chain.takes_heights:
+        if scaled.pixel_size is None and spec.pixel_size_mm is not None:
+            scaled = scaled.with_pixel_size(PixelSize(spec.pixel_size_mm, spec.pixel_size_mm, "none"))
+            notes = (*notes, f"no scale is known, so pixels were taken for {spec.pixel_size_mm:g} mm, as of the model")
+        chain = chain.measured(scaled)
     return TracePlan(
         raster=raster,
         frame=frame,
-        prepared=_shared(chain.view(frame.raster), grid),
+        steps=chain.steps,
+        prepared=_shared(chain.view(scaled), grid),
         grid=grid,
         threshold=threshold,
         min_area_px=_min_area_px(raster, spec, settings.min_object),
         mode=settings.mode,
         tta=settings.tta,
-        notes=(*chain.notes(raster), *frame.notes),
+        notes=(*notes, *frame.notes),
     )
 
 

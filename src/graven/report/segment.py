@@ -16,7 +16,7 @@ from graven.report.format import format_bytes, format_count
 from graven.report.marks import arrow, color_bar, scale_bar
 from graven.report.overlays import cam_overlay, doubt_overlay, outline_overlay, skipped_overlay
 from graven.report.overview import overview_factor, shrink_labels, shrink_max, shrink_mean
-from graven.report.page import render_page
+from graven.report.page import Numbers, render_page
 from graven.report.palette import UNKNOWN, colormap, hatch_pattern
 from graven.report.pictures import doubt, unit_levels
 from graven.report.quantities import class_rows, confirmation, object_head, object_rows, published, size_unit
@@ -81,7 +81,7 @@ def segment_report(report: SegmentReport) -> str:
     values = {
         "report": report,
         "words": words,
-        "next": _Numbers(),
+        "next": Numbers(),
         "damage": damage_values(report, kept),
         "page_title": f"{report.title} – {words.kicker.lower()}",
         "generator": f"graven {version}",
@@ -125,17 +125,6 @@ def segment_report(report: SegmentReport) -> str:
     return render_page("segment.html.j2", values)
 
 
-class _Numbers:
-    """Running numbers of sections, figures and tables, in the order in which the template asks for them."""
-
-    def __init__(self) -> None:
-        self._last = {"section": 0, "figure": 0, "table": 0}
-
-    def __call__(self, kind: str) -> int:
-        self._last[kind] += 1
-        return self._last[kind]
-
-
 _RAMPS = {"prob": "viridis", "doubt": "cividis", "cam": "viridis"}
 
 
@@ -152,10 +141,11 @@ def _pictures(report: SegmentReport, words: Words) -> dict[str, Picture | None]:
     small = None if small is None else np.ascontiguousarray(small)
     pictures: dict[str, Picture | None] = dict.fromkeys(("photo", "outline", "prob", "doubt", "skipped", "cam"))
     if photo is not None:
-        pictures["photo"] = jpeg_picture(photo, alt=f"Photograph of the whole {words.ground}, {name}.")
+        alt = f"{words.picture.capitalize()} of the whole {words.ground}, {name}."
+        pictures["photo"] = jpeg_picture(photo, alt=alt)
         pictures["outline"] = jpeg_picture(
             outline_overlay(photo, report.labels, report.classes),
-            alt=f"The same photograph with coloured outlines around the traced {words.many}.",
+            alt=f"The same {words.picture} with coloured outlines around the traced {words.many}.",
             has_lines=True,
         )
     if report.prob is not None:

@@ -147,9 +147,10 @@ _TOTALS = {
     "area": "Area of the {many}",
     "valid_area": "Area of the {ground}",
     "pecked_share": "Share of the {ground}",
+    "stroke_length": "Length of all middle lines",
     "length": "Length of the {many}",
 }
-_HEADLINES = ("area", "pecked_share", "length")
+_HEADLINES = ("area", "pecked_share", "length", "stroke_length")
 
 
 def total_facts(report: SegmentReport, words: Words, *, only: tuple[str, ...] | None = None) -> list[Fact]:

@@ -29,6 +29,10 @@ class Words:
         What bears the marks.
     how : str
         How the method works, in a few sentences.
+    picture : str
+        What shows the whole of it.
+    handed_in : str
+        How that picture came about.
     """
 
     kicker: str
@@ -37,6 +41,8 @@ class Words:
     mark: str
     ground: str
     how: str
+    picture: str = "photograph"
+    handed_in: str = "The whole picture as it was handed in"
 
 
 WORDS: Mapping[Method, Words] = {
@@ -59,7 +65,9 @@ WORDS: Mapping[Method, Words] = {
         "surface",
         "A neural network was trained on height maps of engraved surfaces in which every groove was known. Here it "
         "judged each point of the height map by what surrounds it, and points at or above the threshold were joined "
-        "to marks.",
+        "to marks. The middle lines of the marks were followed and their widths taken from the points.",
+        "shaded relief",
+        "The whole height map, shaded as if lit from the upper left",
     ),
     "condition": Words(
         "Condition record · damage map",
@@ -106,11 +114,17 @@ OPENS = FileGuide(
     (
         ("_mask.tif", "Class of every pixel, full size", "QGIS, ArcGIS, image programs"),
         ("_prob.tif", "Probability of every pixel, full size", "QGIS, ArcGIS, image programs"),
+        ("_height.tif", "Height of every pixel towards the viewer", "QGIS, ImageJ, MountainsMap, image programs"),
+        ("_normals.tif", "Direction of the surface in every pixel (x right, y up)", "QGIS, Blender, Python"),
+        ("_albedo.tif", "Brightness of the material without light and shade", "QGIS, ImageJ, image programs"),
+        ("_residual.tif", "What the computed surface leaves unexplained", "QGIS, ImageJ, Python"),
         (".gpkg", "All outlines with their measures (the master copy)", "QGIS, ArcGIS"),
         (".px.geojson", "The same outlines in pixels of the picture", "QuPath, text editor"),
         (".geojson", "The same outlines for web maps", "QGIS, web maps, text editor"),
         (".svg", "Drawing with one layer per class", "Inkscape, Illustrator, web browser"),
         (".dxf", "Drawing for CAD", "AutoCAD, QCAD, LibreCAD"),
+        ("lights.csv", "Table of the lights", "Excel, LibreOffice, R, Python"),
+        (".lp", "Directions of the lights", "RTIBuilder, Relight, text editor"),
         ("totals.csv", "Table of sums and means over the whole picture", "Excel, LibreOffice, R, Python"),
         ("_sizes.csv", "Table of damage by class and size", "Excel, LibreOffice, R, Python"),
         ("_rose.csv", "Table of crack length by direction", "Excel, LibreOffice, R, Python"),

@@ -6,7 +6,7 @@ in any order and number, and a resumed run sees the crops that the uninterrupted
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from graven.train.panels import Panel
 
-__all__ = ["CropSource", "Sample", "cut", "validation_tiles"]
+__all__ = ["CropSource", "Sample", "cut", "repeated", "validation_tiles"]
 
 CELL_PX = 32
 NEGATIVE_TRIES = 16
@@ -299,6 +299,24 @@ def validation_tiles(
             if valid.any():
                 samples.append(Sample(image, target, valid, f"{panel.name}[{row},{col}]"))
     return samples
+
+
+def repeated(samples: Sequence[Sample], *, n: int) -> list[Sample]:
+    """List samples several times, told apart by their origin: what is drawn at random for each differs then.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Any.
+    n : int, >= 1
+        How often each appears.
+
+    Returns
+    -------
+    list of Sample
+        All of them, then all again.
+    """
+    return [replace(sample, origin=f"{sample.origin}#{k}") for k in range(n) for sample in samples]
 
 
 def _starts(length: int, tile_px: int, stride_px: int) -> range:

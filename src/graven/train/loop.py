@@ -356,7 +356,9 @@ class _Run:
 
     def _rate(self, epoch: int) -> float:
         schedule, run = self.recipe.schedule, self.recipe.run
-        if schedule.counts == "minutes":
+        if schedule.name == "plateau":
+            at, total = float(self.progress.n_drops), math.inf
+        elif schedule.counts == "minutes":
             at, total = self.progress.elapsed_s / 60, float(run.max_minutes or 0)
         elif schedule.counts == "epochs":
             at, total = float(epoch), float(run.max_epochs or self.n_steps / self.sampler.steps_per_epoch)
@@ -400,10 +402,9 @@ class _Run:
             channels_last=self.recipe.run.channels_last,
         )
         score = look.scores[self.task.score_name]
-        gained = score > progress.best_score
-        progress.n_without_gain = 0 if gained else progress.n_without_gain + 1
+        progress.count(score, min_gain=self.recipe.run.min_gain, patience=self.recipe.schedule.patience)
         progress.validated = progress.step
-        if gained:
+        if score > progress.best_score:
             progress.best_score, progress.best_step = score, progress.step
             if self.fabric.is_global_zero:
                 facts = {"step": progress.step, "scores": look.scores, **self.facts}

@@ -9,21 +9,23 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import types
-import typing
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 import yaml
 
 from graven.errors import DataError, InputError
+from graven.refine.strokes_stats import OFFICIAL_STROKES, StrokeStatistics
 from graven.train.augment import LATER, Augment
-from graven.train.schedule import SCHEDULES
+from graven.train.schedule import PATIENCE, SCHEDULES
+from graven.train.sections import parse_section
 
 __all__ = [
     "Data",
     "Freeze",
+    "Hints",
     "Named",
     "Optimiser",
     "Recipe",
@@ -53,6 +55,11 @@ class Named:
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_name(cls, name: str) -> Named:
+        """Choose a part with its default options."""
+        return cls(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,11 @@ class Schedule:
     counts: Literal["steps", "epochs", "minutes"] = "steps"
     options: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def patience(self) -> float:
+        """Of a schedule that follows a plateau, the validations that it waits; infinite for others."""
+        return self.options.get("patience", PATIENCE) if self.name == "plateau" else math.inf
+
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
@@ -157,6 +169,37 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
+class Hints:
+    """What a network that refines learns from: one stroke of a simulated person per crop.
+
+    Attributes
+    ----------
+    inputs : {"both", "initial", "hints"}
+        What it is shown beside the picture: the first network's answer, the hints, or both.
+    width : {"thin", "mean", "sampled"}
+        Width of the strokes, from `statistics`.
+    order : {"raster", "path"}
+        How the pixels of an error are listed before a piece is taken.
+    most_strokes : int
+        Up to so many strokes are drawn one after the other on a crop; the published training draws one.
+    parity : bool
+        Keep the quirks of the published simulation (`graven.refine.quirks`).
+    validation_repeats : int
+        So many strokes are drawn on each validation tile.
+    statistics : StrokeStatistics
+        Half-widths of the lines that are drawn; those of the published code by default.
+    """
+
+    inputs: Literal["both", "initial", "hints"] = "both"
+    width: Literal["thin", "mean", "sampled"] = "thin"
+    order: Literal["raster", "path"] = "raster"
+    most_strokes: int = 1
+    parity: bool = False
+    validation_repeats: int = 5
+    statistics: StrokeStatistics = OFFICIAL_STROKES
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """When to stop, look and save.
 
@@ -172,6 +215,8 @@ class Run:
         Steps between checkpoints; one is also written every five minutes and at the end.
     patience : int or None
         Stop after so many validations without a better score; None never does.
+    min_gain : float, >= 0
+        By how much a score must be better to count for `patience` and for a schedule that follows a plateau.
     collapse_after : int
         Stop with an explanation after so many validations in which nothing, or everything, is predicted.
     precision : {"auto", "fp32", "bf16"}
@@ -188,6 +233,7 @@ class Run:
     validate_every_steps: int = 500
     checkpoint_every_steps: int = 200
     patience: int | None = None
+    min_gain: float = 0.0
     collapse_after: int = 3
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     channels_last: bool = True
@@ -204,8 +250,9 @@ class Recipe:
         How the run is called.
     method : {"petroglyph", "engraving", "condition", "relief"}
         Which method it trains for.
-    task : {"segment", "classes", "gate"}
-        A probability per pixel, one per pixel and class where classes exclude each other, or one per tile.
+    task : {"segment", "classes", "gate", "refine"}
+        A probability per pixel, one per pixel and class where classes exclude each other, one per tile, or one per
+        pixel that betters the answer of a first network by a stroke.
     network, loss : Named
         From `graven.nets.NETS` and `graven.losses.LOSSES`.
     prepare : tuple of Named
@@ -213,7 +260,7 @@ class Recipe:
     augment_photometric : bool
         Use `prepare` as an augmentation instead: training sees every panel twice, as it is and prepared; validation and
         the bundle see panels as they are. The paper describes both.
-    data, augment, optimiser, schedule, freeze, run
+    data, augment, optimiser, schedule, freeze, hints, run
         The sections.
     """
 
@@ -221,7 +268,7 @@ class Recipe:
     method: Literal["petroglyph", "engraving", "condition", "relief"]
     network: Named
     loss: Named
-    task: Literal["segment", "classes", "gate"] = "segment"
+    task: Literal["segment", "classes", "gate", "refine"] = "segment"
     prepare: tuple[Named, ...] = ()
     augment_photometric: bool = False
     data: Data = field(default_factory=Data)
@@ -229,6 +276,7 @@ class Recipe:
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule = field(default_factory=Schedule)
     freeze: Freeze = field(default_factory=Freeze)
+    hints: Hints = field(default_factory=Hints)
     run: Run = field(default_factory=Run)
 
     def __post_init__(self) -> None:
@@ -239,6 +287,8 @@ class Recipe:
             raise InputError(f"unknown schedule {self.schedule.name!r}; choose one of {', '.join(SCHEDULES)}")
         if self.schedule.counts == "minutes" and run.max_minutes is None:
             raise InputError("a schedule counted in minutes needs run.max_minutes")
+        if not run.min_gain >= 0:
+            raise InputError(f"run.min_gain must be at least 0, got {run.min_gain}")
         if self.freeze.epochs < 0:
             raise InputError(f"freeze.epochs must be at least 0, got {self.freeze.epochs}")
         if not self.optimiser.lr > 0:
@@ -255,6 +305,8 @@ class Recipe:
             "data.validation_stride_px": data.validation_stride_px,
             "data.validation_batch_size": data.validation_batch_size,
             "data.loader_threads": data.loader_threads,
+            "hints.most_strokes": self.hints.most_strokes,
+            "hints.validation_repeats": self.hints.validation_repeats,
             "run.validate_every_steps": run.validate_every_steps,
             "run.checkpoint_every_steps": run.checkpoint_every_steps,
             "run.collapse_after": run.collapse_after,
@@ -340,7 +392,7 @@ def recipe_from_text(text: str, *, where: str = "the recipe") -> Recipe:
         first_line = " ".join(str(error).split())
         raise DataError(f"{where} is not valid YAML: {first_line}") from error
     try:
-        recipe: Recipe = _parse(Recipe, content, "")
+        recipe: Recipe = parse_section(Recipe, content)
     except InputError as error:
         raise DataError(f"{where}: {error}") from error
     return recipe
@@ -363,6 +415,12 @@ def recipe_hash(recipe: Recipe) -> str:
         del content["augment_photometric"]  # runs that began before there was this choice can be resumed
     if not recipe.freeze.epochs:
         del content["freeze"]  # likewise
+    if recipe.task != "refine":
+        del content["hints"]
+    elif recipe.hints.statistics == OFFICIAL_STROKES:
+        del content["hints"]["statistics"]  # likewise
+    if not recipe.run.min_gain:
+        del content["run"]["min_gain"]
     for name in LATER:
         if not content["augment"][name]:
             del content["augment"][name]
@@ -370,63 +428,3 @@ def recipe_hash(recipe: Recipe) -> str:
         for key in ("max_epochs", "max_steps", "max_minutes"):
             del content["run"][key]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _parse(kind: Any, value: Any, where: str) -> Any:
-    """Turn plain YAML into a value of an annotated type, or say where it does not fit."""
-    place = where or "the recipe"
-    if dataclasses.is_dataclass(kind):
-        return _parse_section(kind, value, where)
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        return _parse(next(a for a in arguments if a is not type(None)), value, where)
-    if origin is Literal:
-        if value not in arguments:
-            raise InputError(f"{place} must be one of {', '.join(map(str, arguments))}, got {value!r}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise InputError(f"{place} must be a list, got {value!r}")
-        return tuple(_parse(arguments[0], entry, f"{where}[{i}]") for i, entry in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-            raise InputError(f"{place} must map names to values, got {value!r}")
-        return {key: _parse(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
-    if kind is Any:
-        return value
-    return _parse_scalar(kind, value, place)
-
-
-def _parse_scalar(kind: Any, value: Any, place: str) -> Any:
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf"):
-        return float(value)
-    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)) and kind is not float:
-        return value
-    hint = "; YAML reads 1e-4 as text, write 1.0e-4" if kind is float and isinstance(value, str) else ""
-    word = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}[kind.__name__]
-    raise InputError(f"{place} must be {word}, got {value!r}{hint}")
-
-
-def _parse_section(kind: Any, value: Any, where: str) -> Any:
-    place = where or "the recipe"
-    if kind is Named and isinstance(value, str):
-        return Named(value)
-    hints = get_type_hints(kind)
-    fields = {entry.name: entry for entry in dataclasses.fields(kind)}
-    if not isinstance(value, dict):
-        raise InputError(f"{place} must be a section with the keys {', '.join(fields)}, got {value!r}")
-    unknown = [key for key in value if key not in fields]
-    if unknown:
-        raise InputError(f"{place} does not know {str(unknown[0])!r}; its keys are {', '.join(fields)}")
-    nothing = dataclasses.MISSING
-    missing = [
-        key
-        for key, entry in fields.items()
-        if key not in value and entry.default is nothing and entry.default_factory is nothing
-    ]
-    if missing:
-        raise InputError(f"{place} needs {missing[0]!r}; its keys are {', '.join(fields)}")
-    prefix = f"{where}." if where else ""
-    return kind(**{key: _parse(hints[key], entry, f"{prefix}{key}") for key, entry in value.items()})

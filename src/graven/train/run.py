@@ -14,10 +14,14 @@ from graven.errors import InputError
 from graven.io.fs import write_text_atomic
 from graven.losses import build_loss
 from graven.nets import NETS, build_net
-from graven.train.dataset import CropSource, validation_tiles
+from graven.refine.annotator import AnnotatorSettings
+from graven.refine.quirks import CORRECTED, PARITY
+from graven.train.dataset import CropSource, repeated, validation_tiles
+from graven.train.line_task import LineTask
 from graven.train.listen import Event, Say, note_nothing, say_nothing
 from graven.train.loop import FitResult, fit
 from graven.train.panels import class_shares
+from graven.train.refine_task import RefineTask
 from graven.train.task import ClassTask, GateTask, SegmentTask, Standardised, Task
 
 if TYPE_CHECKING:
@@ -51,14 +55,15 @@ def build_model(recipe: Recipe, *, mean: Sequence[float], std: Sequence[float]) 
     return Standardised(net, mean=mean, std=std, is_exclusive=recipe.task == "classes")
 
 
-def build_task(recipe: Recipe) -> Task:
+def build_task(recipe: Recipe, *, first: Standardised | None = None) -> Task:
     """Build the loss of a recipe.
 
     Parameters
     ----------
     recipe : Recipe
-        For ``segment`` and ``classes`` the loss is one of `graven.losses.LOSSES`; for ``gate`` it is ``tile_bce`` with
-        the options of `GateTask`.
+        For ``gate`` the loss is ``tile_bce`` with the options of `GateTask`, otherwise one of `graven.losses.LOSSES`.
+    first : Standardised, optional
+        For ``refine``, the trained network whose answers are refined.
 
     Returns
     -------
@@ -68,12 +73,26 @@ def build_task(recipe: Recipe) -> Task:
     Raises
     ------
     InputError
-        If a gate's loss has another name or unknown options.
+        If a gate's loss has another name or unknown options, or there is no network to refine.
     """
-    if recipe.task == "segment":
-        return SegmentTask(build_loss(recipe.loss.name, **recipe.loss.options))
-    if recipe.task == "classes":
-        return ClassTask(build_loss(recipe.loss.name, **recipe.loss.options))
+    if recipe.task != "gate":
+        criterion = build_loss(recipe.loss.name, **recipe.loss.options)
+        if recipe.task == "classes":
+            return ClassTask(criterion)
+        if recipe.task == "segment":
+            return LineTask(criterion) if recipe.method == "engraving" else SegmentTask(criterion)
+        if first is None:
+            raise InputError("a network that refines needs the trained network whose answers it betters; give it first")
+        hints = recipe.hints
+        annotator = AnnotatorSettings(
+            statistics=hints.statistics,
+            width=hints.width,
+            order=hints.order,
+            quirks=PARITY if hints.parity else CORRECTED,
+        )
+        return RefineTask(
+            criterion, first=first, annotator=annotator, inputs=hints.inputs, most_strokes=hints.most_strokes
+        )
     known = ("min_share", "tile_weight", "map_weight", "smoothing")
     unknown = sorted(set(recipe.loss.options) - set(known))
     if recipe.loss.name != "tile_bce" or unknown:
@@ -129,6 +148,7 @@ def train(
     std: Sequence[float],
     class_names: Sequence[str] = (),
     data_sha256: str | None = None,
+    first: Standardised | None = None,
     initial: Standardised | None = None,
     judge_initial: bool = True,
     resume: bool = False,
@@ -155,6 +175,8 @@ def train(
         For ``task: classes``, what messages call the classes after the background; numbers by default.
     data_sha256 : str, optional
         Hash of the data; computed from the pixels when left out.
+    first : Standardised, optional
+        For ``task: refine``, the trained network whose answers are refined; its weights stay.
     initial : Standardised, optional
         A trained network to go on with (`graven.train.transfer`) in place of one with random weights; changed in place.
         Its own standardisation counts.
@@ -198,6 +220,8 @@ def train(
         stride_px=data.validation_stride_px,
         max_per_panel=data.validation_tiles_per_panel,
     )
+    if recipe.task == "refine":
+        tiles = repeated(tiles, n=recipe.hints.validation_repeats)
     model = build_model(recipe, mean=mean, std=std) if initial is None else initial
     if recipe.task == "classes":
         n_classes = n_outputs(recipe)
@@ -211,7 +235,7 @@ def train(
     result = fit(
         recipe,
         model,
-        build_task(recipe),
+        build_task(recipe, first=first),
         source,
         tiles,
         out,

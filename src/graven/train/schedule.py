@@ -11,7 +11,11 @@ from graven.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SCHEDULES", "constant", "cosine", "one_cycle", "rate_at", "time_decay", "warm_cosine"]
+__all__ = ["SCHEDULES", "constant", "cosine", "one_cycle", "plateau", "rate_at", "time_decay", "warm_cosine"]
+
+
+PATIENCE = 5.0
+"""Validations without a gain after which the next one lowers the rate of `plateau`."""
 
 
 def constant(step: float, *, lr: float) -> float:
@@ -165,6 +169,37 @@ def one_cycle(
     return _cosine_between(lr, end, min(1.0, (step - peak) / (last - peak)))
 
 
+def plateau(step: float, *, lr: float, factor: float = 0.5, patience: float = PATIENCE, lr_min: float = 0.0) -> float:
+    """Lower the rate each time that validation has stopped getting better.
+
+    Parameters
+    ----------
+    step : float, >= 0
+        Here how often that was so far; the training loop counts it.
+    lr : float, > 0
+        Rate at first.
+    factor : float, 0 to 1
+        What the rate is multiplied by at each drop.
+    patience : float, >= 0
+        The rate drops at the first validation without a gain after so many others without one, as with PyTorch's
+        ``ReduceLROnPlateau``.
+    lr_min : float, >= 0
+        The rate stays at or above it.
+
+    Returns
+    -------
+    float
+        The rate.
+
+    Examples
+    --------
+    >>> plateau(2, lr=3e-4)
+    7.5e-05
+    """
+    del patience
+    return max(lr_min, lr * float(factor**step))
+
+
 def _cosine_between(first: float, last: float, share: float) -> float:
     return last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * share))
 
@@ -175,6 +210,7 @@ SCHEDULES: dict[str, Callable[..., float]] = {
     "cosine": cosine,
     "warm_cosine": warm_cosine,
     "one_cycle": one_cycle,
+    "plateau": plateau,
 }
 """Schedules by the name that a recipe uses."""
 

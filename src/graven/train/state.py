@@ -40,7 +40,11 @@ class Progress:
     best_step : int
         When it was reached.
     n_without_gain : int
-        Validations since.
+        Validations since one that was better by ``run.min_gain`` at least.
+    gained_score : float
+        The score of that one.
+    n_waiting, n_drops : int
+        Of a schedule that follows a plateau: validations without a gain since the last drop of the rate, and drops.
     validated : int
         Update after which the last validation ran; 0 before the first, and in checkpoints that do not tell.
     collapse : Collapse
@@ -53,7 +57,31 @@ class Progress:
     best_score: float = field(default=float("-inf"))
     best_step: int = 0
     n_without_gain: int = 0
+    gained_score: float = field(default=float("-inf"))
+    n_waiting: int = 0
+    n_drops: int = 0
     validated: int = 0
+
+    def count(self, score: float, *, min_gain: float, patience: float) -> None:
+        """Count a validation as a gain or not, and a drop of the rate after more than `patience` without one.
+
+        Parameters
+        ----------
+        score : float
+            Larger is better.
+        min_gain : float, >= 0
+            By how much it must be better than the last gain.
+        patience : float, >= 0
+            Of a schedule that follows a plateau; infinite for others.
+        """
+        if score > self.gained_score + min_gain:
+            self.gained_score, self.n_without_gain, self.n_waiting = score, 0, 0
+            return
+        self.n_without_gain += 1
+        self.n_waiting += 1
+        if self.n_waiting > patience:
+            self.n_waiting = 0
+            self.n_drops += 1
 
 
 class Ema:
@@ -185,6 +213,7 @@ def unpack(
         if name != "cpu" and torch.cuda.is_available():
             torch.cuda.set_rng_state(generator, name)
     progress = dict(state["progress"])
+    progress.setdefault("gained_score", progress["best_score"])  # older checkpoints: every gain counted
     return Progress(collapse=Collapse(**progress.pop("collapse")), **progress)
 
 
