@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from graven.api.measure import measure as measure
     from graven.api.models import models as models
     from graven.api.prepare import prepare as prepare
+    from graven.api.refine import refine as refine
     from graven.api.reproduce import reproduce as reproduce
     from graven.api.segment import segment as segment
+    from graven.api.stereo import stereo as stereo
     from graven.api.synth import synth as synth
     from graven.api.train import train as train
 
@@ -51,8 +53,10 @@ __all__ = [
     "models",
     "open",
     "prepare",
+    "refine",
     "reproduce",
     "segment",
+    "stereo",
     "synth",
     "train",
 ]
@@ -70,8 +74,10 @@ _LAZY = {
     "models": ("graven.api.models", "models"),
     "open": ("graven.api.images", "open_image"),
     "prepare": ("graven.api.prepare", "prepare"),
+    "refine": ("graven.api.refine", "refine"),
     "reproduce": ("graven.api.reproduce", "reproduce"),
     "segment": ("graven.api.segment", "segment"),
+    "stereo": ("graven.api.stereo", "stereo"),
     "synth": ("graven.api.synth", "synth"),
     "train": ("graven.api.train", "train"),
 }

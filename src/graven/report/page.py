@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-__all__ = ["render_page"]
+__all__ = ["Numbers", "render_page"]
 
 
 def render_page(template: str, values: dict[str, Any]) -> str:
@@ -38,6 +38,18 @@ def render_page(template: str, values: dict[str, Any]) -> str:
     )
     page = _environment().get_template(template)
     return page.render(values, style=Markup(_asset("style.css")), script=Markup(script), policy=policy)
+
+
+class Numbers:
+    """Running numbers of sections, figures and tables, in the order in which a template asks for them."""
+
+    def __init__(self) -> None:
+        self._last = {"section": 0, "figure": 0, "table": 0}
+
+    def __call__(self, kind: str) -> int:
+        """Give the next number of a kind."""
+        self._last[kind] += 1
+        return self._last[kind]
 
 
 @cache
