@@ -125,7 +125,7 @@ def test_the_account_tells_options_data_and_outputs(pairs: Path, whole: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"study": "relief"}, UsageError, "reproduce knows begl, craquelure, got 'relief'"),
+        ({"study": "relief"}, UsageError, "reproduce knows begl, craquelure, refinement, got 'relief'"),
         ({"study": "craquelure"}, UsageError, "--losses does not belong to the study craquelure"),
         ({"parts": ("losses",)}, UsageError, "--parts does not belong to the study begl"),
         ({"paper_split": True}, UsageError, "--paper-split does not belong to the study begl"),
@@ -180,6 +180,44 @@ def test_craquelure_study_interrupted_in_its_second_run_continues(tmp_path: Path
     told = json.loads((tmp_path / "study" / "run.json").read_text())
     assert told["options"]["parts"] == ["networks"]
     assert "group_by" not in told["options"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"parts": ("losses",)}, UsageError, "--parts takes any of inputs,widths,strokes,objects,operations,keeping"),
+        ({"sets": ("uav75",)}, UsageError, "--sets does not belong to the study refinement"),
+        ({"losses": ("bce",)}, UsageError, "--losses does not belong to the study refinement"),
+        ({"data": "nowhere"}, DataError, "expected a folder with images and masks of pages"),
+        ({"protocol": "large"}, UsageError, "--protocol takes small or full"),
+        ({"n_seeds": 0}, UsageError, "--seeds must be at least 1"),
+        ({"epochs": 0}, UsageError, "--epochs must be at least 1"),
+    ],
+)
+def test_wrong_use_of_the_refinement_study_is_one_line_and_leaves_nothing(
+    tmp_path: Path, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        reproduce("refinement", out=tmp_path / "study", protocol=arguments.pop("protocol", "tiny"), **arguments)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["testing published, seed 1", "working with published-s1"])
+def test_refinement_study_interrupted_continues_to_the_same_page(tmp_path: Path, step: str) -> None:
+    how: dict[str, Any] = {"protocol": "tiny", "n_seeds": 1, "parts": ("operations",)}
+    with pytest.raises(Interrupted):
+        reproduce("refinement", out=tmp_path / "study", **how, monitor=Ear(step))
+    result = reproduce("refinement", out=tmp_path / "study", **how, resume=True)
+    assert result.result.n_found == (1 if step.startswith("testing") else 2)
+    whole = reproduce("refinement", out=tmp_path / "whole", **how)
+    for name in ("tables.csv", "patches.csv", "objects.csv", "operations.png", "figure5.png", "protocol.json"):
+        assert (result.path / name).read_bytes() == (whole.path / name).read_bytes(), name
+    assert "$ graven reproduce refinement --protocol tiny --seeds 1 --parts operations\n" in (
+        result.path / "README.md"
+    ).read_text(encoding="utf-8")
+    assert result.facts()["peak"].keys() == {"published-official", "published-add", "published-erase"}
 
 
 def test_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch) -> None:

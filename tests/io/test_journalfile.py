@@ -93,8 +93,8 @@ def test_every_flipped_byte_further_up_is_noticed(path):
 
 
 def test_the_journal_of_something_else_is_refused(path):
-    with pytest.raises(MismatchError, match="image was 'abc', now 'abd'"):
-        read(path, {**HEAD, "image": "abd"})
+    with pytest.raises(MismatchError, match="image was 'abc', now 'abx'"):
+        read(path, {**HEAD, "image": "abx"})
     with pytest.raises(MismatchError, match="more was None, now 1"):
         read(path, {**HEAD, "more": 1})
 

@@ -14,9 +14,21 @@ from torch import Tensor, nn
 
 from graven.errors import InputError
 from graven.metrics import pseudo_fmeasure
+from graven.refine.strokes_stats import OFFICIAL_STROKES, StrokeStatistics
 from graven.train.dataset import repeated, validation_tiles
 from graven.train.panels import Panel
-from graven.train.recipe import Data, Hints, Named, Optimiser, Recipe, Run, Schedule
+from graven.train.recipe import (
+    Data,
+    Hints,
+    Named,
+    Optimiser,
+    Recipe,
+    Run,
+    Schedule,
+    recipe_from_text,
+    recipe_hash,
+    recipe_to_text,
+)
 from graven.train.refine_task import RefineTask, standardised_for_refining
 from graven.train.run import build_model, build_task, train
 from graven.train.task import Batch, Standardised, collate
@@ -127,3 +139,25 @@ def test_without_a_first_network_there_is_nothing_to_refine(recipe: Recipe) -> N
     with pytest.raises(InputError, match="give it first"):
         build_task(recipe)
     assert build_model(recipe, mean=(0.0,) * 3, std=(1.0,) * 3).mean.numel() == 3
+
+
+def test_strokes_are_as_wide_as_the_recipe_says_and_its_hash_tells(recipe: Recipe, first: Standardised) -> None:
+    narrow = StrokeStatistics(shape=4.3, loc=0.7, scale=0.45)
+    assert (narrow.n_thin, OFFICIAL_STROKES.n_thin) == (1, 3)
+    other = dataclasses.replace(recipe, hints=dataclasses.replace(recipe.hints, statistics=narrow))
+    drawn = []
+    for each in (recipe, other):
+        task = build_task(each, first=first)
+        assert isinstance(task, RefineTask)
+        drawn.append(np.count_nonzero(task.interaction(tiles())[1]))
+    assert drawn[1] < 0.6 * drawn[0]
+    assert recipe_from_text(recipe_to_text(other)) == other
+    assert recipe_hash(other) != recipe_hash(recipe)
+
+
+def test_truth_of_a_network_trained_in_half_precision_is_understood(recipe: Recipe, first: Standardised) -> None:
+    task = build_task(recipe, first=first)
+    assert isinstance(task, RefineTask)
+    batch = tiles()
+    half = Batch(batch.image, batch.target.bfloat16(), batch.valid, batch.origins)
+    np.testing.assert_array_equal(task.interaction(half)[1], task.interaction(batch)[1])

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
     from graven.studies.begl_report import StudyResult
     from graven.studies.craquelure_report import CraquelureResult
+    from graven.studies.refinement_report import RefinementResult
 
-    Result = StudyResult | CraquelureResult
+    Result = StudyResult | CraquelureResult | RefinementResult
 
 __all__ = ["STUDIES", "Reproduced", "reproduce"]
 
 STUDIES: dict[str, tuple[str, ...]] = {
     "begl": ("losses", "variants", "group_by"),
     "craquelure": ("parts", "sets", "paper_split"),
+    "refinement": ("parts",),
 }
 """Each study with the options that are its own."""
 
@@ -39,7 +41,7 @@ class Reproduced:
         Output folder: ``README.md`` is the page to begin with.
     study : str
         Name of the study.
-    result : StudyResult or CraquelureResult
+    result : StudyResult, CraquelureResult or RefinementResult
         Verdict and table.
     """
 
@@ -101,16 +103,17 @@ def reproduce(
 
     Parameters
     ----------
-    study : {"begl", "craquelure"}
+    study : {"begl", "craquelure", "refinement"}
         Which experiment.
     data : str or Path, optional
         ``begl``: a folder that ``graven prepare`` has split, or one with ``images`` and ``masks``, which is split by
         photograph; default is procedural panels with their frozen test lists. ``craquelure``: the folder that holds the
-        sets of photographed cracks; all else is procedural paintings.
+        sets of photographed cracks; all else is procedural paintings. ``refinement``: the folder of the DIBCO pages of
+        2009, 2010 and 2014; default is procedural bronzes.
     out : str or Path, optional
         Output folder; default is ``<study>-study`` here. Until all is done it is called ``<out>.partial``.
     protocol : {"small", "full"}
-        Quarter width for two cores, or the published size.
+        Narrow networks for two cores, or the published size.
     n_seeds : int, >= 1
         Seeds of every run.
     epochs : int, optional
@@ -124,6 +127,7 @@ def reproduce(
         that every image is a photograph of its own.
     parts : sequence of str, optional
         ``craquelure``: some of ``losses lambda networks cracks``; default is all for which there are data.
+        ``refinement``: some of ``inputs widths strokes objects operations keeping``; default is all.
     sets : sequence of str, optional
         ``craquelure``: some of ``crackforest deepcrack_crops masonry224 uav75``; default is all.
     paper_split : bool
@@ -169,8 +173,7 @@ def reproduce(
     from graven.studies.sources import require_training
 
     source = None if data is None else Path(data)
-    make = _begl if study == "begl" else _craquelure
-    plan = make(protocol, epochs, n_seeds, source, **own)
+    plan = _PLANS[study](protocol, epochs, n_seeds, source, **own)
     require_training()
     clock = Clock()
     target = Path(out) if out is not None else Path(f"{study}-study")
@@ -269,6 +272,31 @@ def _craquelure(
         )
 
     return _Plan(asdict(chosen), run)
+
+
+def _refinement(
+    protocol: str,
+    epochs: int | None,
+    n_seeds: int,
+    source: Path | None,
+    *,
+    parts: tuple[str, ...] | None,
+) -> _Plan:
+    from graven.studies.refinement import run_study
+    from graven.studies.refinement_contenders import choose_parts
+    from graven.studies.refinement_protocol import choose_protocol
+
+    chosen = choose_protocol(protocol, epochs=epochs)
+    asked = choose_parts(parts)
+    _check(n_seeds, source, "images and masks of pages")
+
+    def run(folder: Path, **told: Any) -> RefinementResult:
+        return run_study(folder, protocol=chosen, parts=asked, n_seeds=n_seeds, source=source, **told)
+
+    return _Plan(asdict(chosen), run)
+
+
+_PLANS: dict[str, Callable[..., _Plan]] = {"begl": _begl, "craquelure": _craquelure, "refinement": _refinement}
 
 
 def _check(n_seeds: int, source: Path | None, what: str) -> None:

@@ -14,15 +14,16 @@ __all__ = ["reproduce"]
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help="begl or craquelure.")],
+    study: Annotated[str, typer.Argument(help="begl, craquelure or refinement.")],
     data: Annotated[
         Path | None,
         typer.Option(
             help="begl: folder of image and mask pairs; default is procedural panels. craquelure: folder of crack sets."
+            " refinement: folder of the DIBCO pages; default is procedural bronzes."
         ),
     ] = None,
     out: Out = None,
-    protocol: Annotated[str, typer.Option(help="small (quarter width, two cores) or full (as published).")] = "small",
+    protocol: Annotated[str, typer.Option(help="small (narrow, two cores) or full (as published).")] = "small",
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run; default is the protocol's.")] = None,
     losses: Annotated[
@@ -34,7 +35,10 @@ def reproduce(
     ] = None,
     parts: Annotated[
         str | None,
-        typer.Option(help="craquelure: some of losses,lambda,networks,cracks; default is all that have data."),
+        typer.Option(
+            help="craquelure: some of losses,lambda,networks,cracks; default is all that have data. refinement: some "
+            "of inputs,widths,strokes,objects,operations,keeping; default is all."
+        ),
     ] = None,
     sets: Annotated[
         str | None, typer.Option(help="craquelure: some of crackforest,deepcrack_crops,masonry224,uav75.")

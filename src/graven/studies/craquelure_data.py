@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     Painting = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]
 
-__all__ = ["LEAKY", "StudyData", "crack_data", "leaky_data", "painting_data", "training_specs"]
+__all__ = ["LEAKY", "StudyData", "crack_data", "leaky_data", "painting_data", "training_specs", "write_stores"]
 
 SEVERE_EVERY = 4
 LEAKY = "leaky"
@@ -148,7 +148,7 @@ def painting_data(folder: Path, protocol: CraquelureProtocol, *, monitor: Listen
     sources = {side: _paintings(specs, protocol.panel_px) for side, specs in sides.items()}
     sets = {_name(spec): key for key, specs in tests.items() for spec in specs}
     n = sum(len(specs) for specs in sides.values())
-    stores = _stores(folder, sources, origin=origin, n=n, what="growing paintings", monitor=monitor)
+    stores = write_stores(folder, sources, origin=origin, n=n, what="growing paintings", monitor=monitor)
     return StudyData(**stores, origin=origin, sets=sets, class_names=CLASSES[1:])
 
 
@@ -197,7 +197,7 @@ def leaky_data(folder: Path, protocol: CraquelureProtocol, *, monitor: Listener)
 
     sources = {side: source(side) for side in SIDES}
     sets = {name: LEAKY for name, side in sides.items() if side == "test"}
-    stores = _stores(folder, sources, origin=origin, n=len(names), what="expanding paintings", monitor=monitor)
+    stores = write_stores(folder, sources, origin=origin, n=len(names), what="expanding paintings", monitor=monitor)
     return StudyData(**stores, origin=origin, sets=sets, class_names=CLASSES[1:])
 
 
@@ -237,7 +237,7 @@ def crack_data(folder: Path, crack_set: CrackSet, source: Path, *, monitor: List
     chain = PrepareChain((), n_bands=3)
     sources = {side: labelled_source(items, chain=chain) for side, items in sides.items()}
     n = sum(len(items) for items in sides.values())
-    stores = _stores(folder, sources, origin=origin, n=n, what=f"reading {crack_set.label}", monitor=monitor)
+    stores = write_stores(folder, sources, origin=origin, n=n, what=f"reading {crack_set.label}", monitor=monitor)
     sets = {item.name: crack_set.key for item in sides["test"]}
     return StudyData(**stores, origin=origin, sets=sets, class_names=("crack",))
 
@@ -293,7 +293,7 @@ def _paintings(specs: Iterable[PaintingSpec], panel_px: int) -> Iterator[Source]
         yield _name(spec), _name(spec), partial(_grow, spec, panel_px)
 
 
-def _stores(
+def write_stores(
     folder: Path,
     sources: Mapping[Any, Iterable[Source]],
     *,
@@ -302,6 +302,33 @@ def _stores(
     what: str,
     monitor: Listener,
 ) -> dict[str, PanelStore]:
+    """Write one store of panels per side, or open those that are there.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they lie, each named by its side; work that was interrupted continues.
+    sources : mapping of str to iterable of Source
+        Panels of each side.
+    origin : dict
+        What they are made from.
+    n : int
+        Panels of all sides.
+    what : str
+        What is being done, for a person.
+    monitor : Listener
+        Hears progress.
+
+    Returns
+    -------
+    dict of str to PanelStore
+        By side.
+
+    Raises
+    ------
+    MismatchError
+        If the folder holds other panels.
+    """
     with monitor.progress(what) as report:
         done = 0
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from graven.studies.listener import Listener
     from graven.train.panels import Panel
     from graven.train.recipe import Recipe
+    from graven.train.task import Standardised
 
     Judge = Callable[[Any], dict[str, Any]]
 
@@ -36,7 +37,7 @@ __all__ = ["PLATEAU", "Lessons", "do_run", "is_done", "read_run"]
 
 DONE = "run.json"
 PLATEAU = 0.01
-"""A run has levelled off once its validation MIoU is this close to its best."""
+"""A run has levelled off once its validation score is this close to its best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def do_run(
     label: str,
     identity: dict[str, Any],
     monitor: Listener,
+    score: str = "miou",
+    first: Standardised | None = None,
 ) -> bool:
     """Train and judge, continue an interrupted run, or leave a finished one as it is.
 
@@ -91,6 +94,10 @@ def do_run(
         What the run is one of, such as loss and seed; kept in ``run.json`` with the hashes of recipe and data.
     monitor : Listener
         Hears progress.
+    score : str
+        Validation score by which the task of the recipe chooses the weights.
+    first : Standardised, optional
+        For a network that refines, the trained one whose answers it betters; the hash of `lessons` must depend on it.
 
     Returns
     -------
@@ -126,7 +133,7 @@ def do_run(
     folder.mkdir(parents=True, exist_ok=True)
     facts = {**identity, **_start_facts(recipe, lessons)}
     try:
-        facts |= _train_and_judge(folder, recipe, lessons, judge, monitor=monitor)
+        facts |= _train_and_judge(folder, recipe, lessons, judge, monitor=monitor, score=score, first=first)
     except TrainingCollapsed as error:
         monitor.say(f"{label}, seed {recipe.run.seed}: {error}")
         facts |= {"status": "collapsed", "reason": str(error)}
@@ -158,7 +165,14 @@ def _start_facts(recipe: Recipe, lessons: Lessons) -> dict[str, str]:
 
 
 def _train_and_judge(
-    folder: Path, recipe: Recipe, lessons: Lessons, judge: Judge, *, monitor: Listener
+    folder: Path,
+    recipe: Recipe,
+    lessons: Lessons,
+    judge: Judge,
+    *,
+    monitor: Listener,
+    score: str,
+    first: Standardised | None,
 ) -> dict[str, Any]:
     from graven.train.checkpoint import load_tensors
     from graven.train.run import train
@@ -172,6 +186,7 @@ def _train_and_judge(
         std=lessons.std,
         class_names=lessons.class_names,
         data_sha256=lessons.sha256,
+        first=first,
         resume=any((folder / "checkpoints").glob("step_*.safetensors")),
         say=monitor.say,
         event=monitor.event,
@@ -184,8 +199,8 @@ def _train_and_judge(
         "status": "complete",
         "steps": result.steps,
         "best_epoch": result.best_step / steps_per_epoch,
-        "plateau_epoch": _plateau(folder, result.best_score) / steps_per_epoch,
-        "best_val_miou": result.best_score,
+        "plateau_epoch": _plateau(folder, result.best_score, score) / steps_per_epoch,
+        f"best_val_{score}": result.best_score,
         "minutes": result.elapsed_s / 60,
         "images_per_s": result.images_per_s,
         "last_weights_sha256": result.weights_sha256,
@@ -197,11 +212,11 @@ def _train_and_judge(
     }
 
 
-def _plateau(folder: Path, best: float) -> float:
-    """Find the first update after which validation MIoU was within `PLATEAU` of its best."""
+def _plateau(folder: Path, best: float, score: str) -> float:
+    """Find the first update after which the validation score was within `PLATEAU` of its best."""
     with (folder / "validation.csv").open(encoding="utf-8", newline="") as file:
-        rows = [(float(row["step"]), float(row["miou"])) for row in csv.DictReader(file)]
-    return next(step for step, score in rows if score >= best - PLATEAU)
+        rows = [(float(row["step"]), float(row[score])) for row in csv.DictReader(file)]
+    return next(step for step, found in rows if found >= best - PLATEAU)
 
 
 def is_done(folder: Path) -> bool:

@@ -18,14 +18,16 @@ __all__ = ["predict_logits"]
 
 
 @torch.inference_mode()
-def predict_logits(model: Standardised, images: NDArray[np.float32], *, batch_size: int = 16) -> NDArray[np.float32]:
+def predict_logits(
+    model: Standardised, images: NDArray[np.float32] | NDArray[np.uint8], *, batch_size: int = 16
+) -> NDArray[np.float32]:
     """Give the logits of images, in float32 on the device of the network.
 
     Parameters
     ----------
     model : Standardised
         With one class; put into evaluation mode.
-    images : ndarray of shape (N, C, H, W), 0 to 255
+    images : ndarray of shape (N, C, H, W), float32 or uint8, 0 to 255
         Not standardised; of a network that refines picture, logits and hints.
     batch_size : int
         Images at a time.
@@ -46,7 +48,7 @@ def predict_logits(model: Standardised, images: NDArray[np.float32], *, batch_si
     device = next(model.parameters()).device
     logits = np.empty((len(images), *images.shape[2:]), np.float32)
     for start in range(0, len(images), batch_size):
-        part = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size], np.float32))
+        part = torch.from_numpy(np.array(images[start : start + batch_size], np.float32))
         found = model(part.to(device, memory_format=torch.channels_last))
         logits[start : start + batch_size] = found[:, 0].float().cpu().numpy()
     return logits
