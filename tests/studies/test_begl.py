@@ -304,8 +304,8 @@ def test_a_loss_that_becomes_no_number_is_reported_and_the_others_go_on(
 
     real = training.build_task
 
-    def broken(recipe):
-        task = real(recipe)
+    def broken(recipe, **options):
+        task = real(recipe, **options)
         if recipe.loss.name == "dice":
             return type(task)(NoNumber())
         return task

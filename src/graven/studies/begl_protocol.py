@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from graven.errors import UsageError
+from graven.studies.protocols import named_protocol
 from graven.train.augment import Augment
 from graven.train.recipe import Data, Named, Optimiser, Recipe, Run, Schedule
 
@@ -237,13 +238,8 @@ def choose_protocol(name: str, *, epochs: int | None = None) -> Protocol:
     >>> choose_protocol("full").widths[-1], choose_protocol("small", epochs=3).epochs
     (1024, 3)
     """
-    if name not in PROTOCOLS:
-        raise UsageError(f"--protocol takes small or full, got {name!r}")
-    if epochs is None:
-        return PROTOCOLS[name]
-    if epochs < 1:
-        raise UsageError(f"--epochs must be at least 1, got {epochs}")
-    return replace(PROTOCOLS[name], epochs=epochs)
+    found = named_protocol(PROTOCOLS, name, epochs=epochs)
+    return found if epochs is None else replace(found, epochs=epochs)
 
 
 def choose_contenders(losses: tuple[str, ...] | None, variants: tuple[str, ...]) -> tuple[Contender, ...]:

@@ -17,7 +17,7 @@ from graven.studies.crack_sets import list_sides
 from graven.studies.craquelure_contenders import CLASSES
 from graven.studies.labelled import digest_of
 from graven.studies.running import Lessons
-from graven.studies.sources import labelled_source
+from graven.studies.sources import labelled_source, write_stores
 from graven.synthetic.painting import UNKNOWN, make_painting
 from graven.synthetic.testsets import (
     CONDITION_TEST_ORDINARY,
@@ -29,10 +29,10 @@ from graven.synthetic.testsets import (
     PaintingSpec,
     train_seeds,
 )
-from graven.train.panels import band_statistics, write_store
+from graven.train.panels import band_statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     Painting = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]
 
-__all__ = ["LEAKY", "StudyData", "crack_data", "leaky_data", "painting_data", "training_specs", "write_stores"]
+__all__ = ["LEAKY", "StudyData", "crack_data", "leaky_data", "painting_data", "training_specs"]
 
 SEVERE_EVERY = 4
 LEAKY = "leaky"
@@ -291,53 +291,3 @@ def _grow(spec: PaintingSpec, panel_px: int) -> Painting:
 def _paintings(specs: Iterable[PaintingSpec], panel_px: int) -> Iterator[Source]:
     for spec in specs:
         yield _name(spec), _name(spec), partial(_grow, spec, panel_px)
-
-
-def write_stores(
-    folder: Path,
-    sources: Mapping[Any, Iterable[Source]],
-    *,
-    origin: dict[str, Any],
-    n: int,
-    what: str,
-    monitor: Listener,
-) -> dict[str, PanelStore]:
-    """Write one store of panels per side, or open those that are there.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they lie, each named by its side; work that was interrupted continues.
-    sources : mapping of str to iterable of Source
-        Panels of each side.
-    origin : dict
-        What they are made from.
-    n : int
-        Panels of all sides.
-    what : str
-        What is being done, for a person.
-    monitor : Listener
-        Hears progress.
-
-    Returns
-    -------
-    dict of str to PanelStore
-        By side.
-
-    Raises
-    ------
-    MismatchError
-        If the folder holds other panels.
-    """
-    with monitor.progress(what) as report:
-        done = 0
-
-        def count(_entry: object) -> None:
-            nonlocal done
-            done += 1
-            report(done, n)
-
-        return {
-            side: write_store(folder / side, panels, origin={**origin, "side": side}, on_panel=count)
-            for side, panels in sources.items()
-        }

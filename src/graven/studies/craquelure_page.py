@@ -14,7 +14,6 @@ from graven.studies.craquelure_contenders import (
 from graven.studies.craquelure_judge import BASELINE
 from graven.studies.craquelure_summary import compare_paintings
 from graven.studies.craquelure_tables import (
-    comparisons_table,
     cracks_table,
     lambda_table,
     losses_table,
@@ -22,13 +21,15 @@ from graven.studies.craquelure_tables import (
     sets_table,
 )
 from graven.studies.craquelure_words import verdict
+from graven.studies.paired import comparisons_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from graven.report.tables import Cell
+    from graven.studies.budget import Budget
     from graven.studies.craquelure_contenders import Contender
-    from graven.studies.craquelure_protocol import Budget, CraquelureProtocol
+    from graven.studies.craquelure_protocol import CraquelureProtocol
     from graven.studies.craquelure_tables import Results
 
 __all__ = ["readme"]
@@ -190,7 +191,7 @@ def _pairs(results: Results, table: Mapping[Any, Contender], metric: str) -> lis
     if metric in CLASSES and not any(score.has(CLASSES.index(metric)) for score in results.paintings[BASELINE]):
         return []
     found = compare_paintings("mixed1", results.family(table), metric=metric)
-    return [comparisons_table(found, labels, metric=name)]
+    return [comparisons_table(found, labels, metric=name, items="paintings")]
 
 
 def _protocol(protocol: CraquelureProtocol, runs: Sequence[Mapping[str, Any]], *, has_paintings: bool) -> str:

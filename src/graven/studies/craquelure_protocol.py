@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from graven.errors import UsageError
+from graven.studies.budget import Budget
 from graven.studies.craquelure_contenders import CLASSES
+from graven.studies.protocols import named_protocol
 from graven.train.augment import Augment
 from graven.train.recipe import Data, Named, Optimiser, Recipe, Run, Schedule
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROTOCOLS",
-    "Budget",
     "CraquelureProtocol",
     "choose_protocol",
     "crack_recipe",
@@ -25,47 +25,6 @@ __all__ = [
 ]
 
 NEVER = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How long and with what a network is trained; equal for all runs that are compared.
-
-    Attributes
-    ----------
-    crop_px : int, pixels
-        Side of the crops.
-    batch_size, crops_per_epoch, epochs : int
-        No run stops early.
-    lr : float
-        Highest rate of the optimiser.
-    schedule : Schedule
-        How it falls.
-    augment : Augment
-        How crops are changed.
-    positive_share : float or None
-        Share of crops that are cut around damage.
-    optimiser : {"adam", "adamw"}
-        Which.
-    ema_decay : float or None
-        Judge a running mean of the weights with this decay.
-    """
-
-    crop_px: int
-    batch_size: int
-    crops_per_epoch: int
-    epochs: int
-    lr: float
-    schedule: Schedule
-    augment: Augment
-    positive_share: float | None = 0.5
-    optimiser: Literal["adam", "adamw"] = "adam"
-    ema_decay: float | None = None
-
-    @property
-    def steps(self) -> int:
-        """Updates of a run."""
-        return self.crops_per_epoch // self.batch_size * self.epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,13 +275,9 @@ def choose_protocol(name: str, *, epochs: int | None = None) -> CraquelureProtoc
     >>> choose_protocol("full").paintings.epochs, choose_protocol("small", epochs=3).cracks["uav75"].epochs
     (100, 3)
     """
-    if name not in PROTOCOLS:
-        raise UsageError(f"--protocol takes small or full, got {name!r}")
-    found = PROTOCOLS[name]
+    found = named_protocol(PROTOCOLS, name, epochs=epochs)
     if epochs is None:
         return found
-    if epochs < 1:
-        raise UsageError(f"--epochs must be at least 1, got {epochs}")
     cracks = {key: replace(budget, epochs=epochs) for key, budget in found.cracks.items()}
     return replace(found, paintings=replace(found.paintings, epochs=epochs), cracks=cracks)
 

@@ -34,11 +34,9 @@ if TYPE_CHECKING:
     from graven.studies.craquelure_scores import CrackScore, PaintingScore
     from graven.studies.craquelure_speed import Speed
     from graven.studies.craquelure_summary import Summary
-    from graven.studies.paired import Comparison
 
 __all__ = [
     "Results",
-    "comparisons_table",
     "cracks_table",
     "lambda_table",
     "losses_table",
@@ -214,39 +212,6 @@ def cracks_table(results: Results) -> str:
     return markdown_table(head, rows)
 
 
-def comparisons_table(comparisons: Sequence[Comparison], labels: Mapping[str, str], *, metric: str) -> str:
-    """Set paired comparisons.
-
-    Parameters
-    ----------
-    comparisons : sequence of Comparison
-        Made together.
-    labels : mapping of str to str
-        Printed name of each contender.
-    metric : str
-        What was compared.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
-    rows: list[list[Cell]] = [
-        [
-            f"{labels[entry.key]} − {labels[entry.other]}",
-            entry.n,
-            f"{entry.mean:+.4f}",
-            f"{entry.low:+.4f} to {entry.high:+.4f}",
-            f"{entry.wins:.0%}",
-            _p(entry.p),
-            _p(entry.p_holm),
-        ]
-        for entry in comparisons
-    ]
-    head = [f"Difference of {metric}", "Paintings", "Mean", "95 % over paintings", "Better on", "p", "p (Holm)"]
-    return markdown_table(head, rows)
-
-
 def summary_csv(results: Results) -> str:
     """Write all summaries of paintings and cracks as one CSV.
 
@@ -288,7 +253,3 @@ def _iou_row(results: Results, key: str, label: str) -> list[Cell]:
 
 def _measured(results: Results) -> str:
     return "measured" + (LEAKY_NOTE if results.is_leaky else "")
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

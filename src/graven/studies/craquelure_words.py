@@ -16,17 +16,18 @@ from graven.studies.craquelure_contenders import (
 )
 from graven.studies.craquelure_judge import BASELINE
 from graven.studies.craquelure_summary import compare_paintings
+from graven.studies.paired import findings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from graven.studies.craquelure_contenders import Contender
     from graven.studies.craquelure_tables import Results
-    from graven.studies.paired import Comparison
 
 __all__ = ["cracks_words", "lambda_words", "losses_words", "networks_words", "verdict"]
 
 MIXED1 = "mixed1"
+OVER = "paintings"
 LEAK = "Variants of one painting were in training and test, as in the paper, so all scores on paintings are too good."
 
 
@@ -78,7 +79,7 @@ def losses_words(results: Results) -> list[str]:
         where = "first" if place == 1 else f"number {place}"
         lines.append(f"Mixed 1 is {where} of {len(order)} by IoU of craquelure; in the paper it is first.")
         found = compare_paintings(MIXED1, results.family(LOSSES))
-        lines.append("Painting by painting, by IoU of craquelure: " + _findings("Mixed 1", found, labels))
+        lines.append(f"Painting by painting, by IoU of craquelure: Mixed 1 {findings(found, labels, items=OVER)}.")
         lines.append(_goals(results))
     lines.append(_beside_baseline(results, order))
     return lines
@@ -113,7 +114,7 @@ def lambda_words(results: Results) -> list[str]:
     if MIXED1 not in labels:
         return [text]
     found = compare_paintings(MIXED1, results.family(LAMBDAS))
-    return [text, "Painting by painting, by IoU of craquelure: " + _findings("λ = 1", found, labels)]
+    return [text, f"Painting by painting, by IoU of craquelure: λ = 1 {findings(found, labels, items=OVER)}."]
 
 
 def networks_words(results: Results) -> list[str]:
@@ -141,7 +142,7 @@ def networks_words(results: Results) -> list[str]:
     labels = {entry.key: entry.label for entry in entries}
     if MIXED1 in labels:
         found = compare_paintings(MIXED1, results.family(NETWORKS), metric="miou")
-        lines.append("Painting by painting, by MIoU: " + _findings("Res-UNet", found, labels))
+        lines.append(f"Painting by painting, by MIoU: Res-UNet {findings(found, labels, items=OVER)}.")
     speeds = [speed for speed in results.speed if speed.contender in labels]
     if len(speeds) > 1:
         fastest = sorted(speeds, key=lambda speed: speed.median)
@@ -202,25 +203,6 @@ def _listed(results: Results, entries: Sequence[Contender], metric: str) -> str:
     return ", ".join(f"{entry.label} {results.summary(entry.key).text(metric)}" for entry in entries)
 
 
-def _findings(name: str, comparisons: Sequence[Comparison], labels: Mapping[str, str]) -> str:
-    """Say over whom the first one is better, and over whom it is not."""
-    parts = []
-    for finding, verb in (
-        ("better", "is better than"),
-        ("worse", "is worse than"),
-        ("undecided", "cannot be told apart from"),
-    ):
-        others = [
-            f"{labels[entry.other]} ({entry.mean:+.3f}, p {_p(entry.p_holm)})"
-            for entry in comparisons
-            if entry.finding == finding
-        ]
-        if others:
-            parts.append(f"{verb} {', '.join(others)}")
-    n = comparisons[0].n
-    return f"{name} {'; '.join(parts)} (Wilcoxon's signed-rank test on {n} paintings, p after Holm's correction)."
-
-
 def _goals(results: Results) -> str:
     """Say which of the paper's values Mixed 1 reaches."""
     found = results.summary(MIXED1)
@@ -238,7 +220,3 @@ def _beside_baseline(results: Results, order: Sequence[Contender]) -> str:
     return f"Black-hat + Otsu, without learning, reaches an IoU of craquelure of {baseline:.3f}; " + (
         f"{', '.join(beaten)} did not do better." if beaten else "every loss does better."
     )
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

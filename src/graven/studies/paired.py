@@ -1,4 +1,7 @@
-"""Is one contender better than others on the same pictures? Wilcoxon's signed-rank test, with Holm's correction."""
+"""Is one contender better than others on the same pictures? Wilcoxon's signed-rank test, with Holm's correction.
+
+Besides the test here is how studies tell what it found, as a table and as a sentence.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,18 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from graven.errors import InputError
+from graven.report.tables import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["LEVEL", "Comparison", "compare_pairs", "holm"]
+    from graven.report.tables import Cell
+
+__all__ = ["LEVEL", "Comparison", "compare_pairs", "comparisons_table", "findings", "holm"]
 
 LEVEL = 0.05
 RESAMPLES = 2000
+SMALL = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +153,75 @@ def holm(ps: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(ps) - rank) * ps[index]))
         corrected[index] = highest
     return corrected
+
+
+def comparisons_table(comparisons: Sequence[Comparison], labels: Mapping[str, str], *, metric: str, items: str) -> str:
+    """Set paired comparisons.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        Made together.
+    labels : mapping of str to str
+        Printed name of each contender.
+    metric : str
+        What was compared.
+    items : str
+        What it was compared on, such as ``paintings``.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    rows: list[list[Cell]] = [
+        [
+            f"{labels[entry.key]} − {labels[entry.other]}",
+            entry.n,
+            f"{entry.mean:+.4f}",
+            f"{entry.low:+.4f} to {entry.high:+.4f}",
+            f"{entry.wins:.0%}",
+            *(f"{p:.3f}" if p >= SMALL else f"{p:.1e}" for p in (entry.p, entry.p_holm)),
+        ]
+        for entry in comparisons
+    ]
+    head = [f"Difference of {metric}", items.capitalize(), "Mean", f"95 % over {items}", "Better on", "p", "p (Holm)"]
+    return markdown_table(head, rows)
+
+
+def findings(comparisons: Sequence[Comparison], labels: Mapping[str, str], *, items: str) -> str:
+    """Say over whom a contender is better, and over whom it is not.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison, at least one
+        Of one contender, made together.
+    labels : mapping of str to str
+        What the others are called in a sentence.
+    items : str
+        As in `comparisons_table`.
+
+    Returns
+    -------
+    str
+        What follows the name of the contender, without a full stop.
+    """
+    parts = []
+    for finding, verb in (
+        ("better", "is better than"),
+        ("worse", "is worse than"),
+        ("undecided", "cannot be told apart from"),
+    ):
+        others = [
+            f"{labels[entry.other]} ({entry.mean:+.3f}, p {_p(entry.p_holm)})"
+            for entry in comparisons
+            if entry.finding == finding
+        ]
+        if others:
+            parts.append(f"{verb} {', '.join(others)}")
+    n = comparisons[0].n
+    return f"{'; '.join(parts)} (Wilcoxon's signed-rank test on {n} {items}, p after Holm's correction)"
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= SMALL else f"< {SMALL:g}"

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graven._version import __version__
-from graven.errors import MismatchError
+from graven.errors import MismatchError, UsageError
 from graven.io.fs import write_text_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["PACKAGES", "keep_protocol", "versions"]
+__all__ = ["PACKAGES", "keep_protocol", "named_protocol", "versions"]
+
+P = TypeVar("P")
 
 PACKAGES = ("numpy", "scipy", "opencv-python-headless", "torch", "lightning")
 
@@ -40,6 +42,35 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "unknown"
     return found
+
+
+def named_protocol(protocols: Mapping[str, P], name: str, *, epochs: int | None) -> P:
+    """Find the protocol of a study by what a user typed.
+
+    Parameters
+    ----------
+    protocols : mapping of str to protocol
+        By name.
+    name : str
+        ``small`` or ``full``.
+    epochs : int or None
+        Epochs that a user asked for; only checked here.
+
+    Returns
+    -------
+    protocol
+        As it stands in the mapping.
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown or the epochs are fewer than one.
+    """
+    if name not in protocols:
+        raise UsageError(f"--protocol takes small or full, got {name!r}")
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--epochs must be at least 1, got {epochs}")
+    return protocols[name]
 
 
 def keep_protocol(path: Path, facts: dict[str, Any], *, fixed: Sequence[str]) -> None:

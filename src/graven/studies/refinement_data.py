@@ -19,9 +19,9 @@ from graven.prepare.chain import PrepareChain
 from graven.prepare.detrend import detail_input, detail_statistics, highpass
 from graven.refine.strokes_stats import StrokeStatistics, fit_stroke_statistics, half_widths
 from graven.studies.crack_sets import CrackSet, list_sides
-from graven.studies.craquelure_data import write_stores
 from graven.studies.labelled import digest_of
 from graven.studies.running import Lessons
+from graven.studies.sources import write_stores
 from graven.synthetic.bronze_scan import measured_height
 from graven.synthetic.engraving import make_bronze
 from graven.synthetic.testsets import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graven.report.tables import markdown_table
+from graven.studies.paired import comparisons_table
 from graven.studies.refinement_contenders import EARLY_PFM, OF_PART, OUR_KEEPING
 from graven.studies.refinement_summary import compare_patches
 from graven.studies.refinement_tables import (
-    comparisons_table,
     first_table,
     objects_table,
     refiners_table,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from graven.report.tables import Cell
-    from graven.studies.craquelure_protocol import Budget
+    from graven.studies.budget import Budget
     from graven.studies.refinement_protocol import RefinementProtocol
     from graven.studies.refinement_summary import Results
 
@@ -147,7 +147,8 @@ def _networks(results: Results, protocol: RefinementProtocol) -> list[str]:
         parts += [f"## {head}", text, refiners_table(results, part)]
         if any(entry.key == "published" for entry in entries):
             scores = {entry.key: results.patches[entry.key] for entry in entries}
-            parts.append(comparisons_table(compare_patches("published", scores)))
+            labels = {entry.key: entry.label for entry in entries}
+            parts.append(comparisons_table(compare_patches("published", scores), labels, metric="pFM", items="panels"))
         if part == "strokes" and results.trials("strokes"):
             parts += ["On whole objects:", work_table(results, "strokes"), "![By strokes](strokes.png)"]
     return parts

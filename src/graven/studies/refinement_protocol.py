@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from graven.errors import UsageError
 from graven.refine.annotator import AnnotatorSettings
 from graven.refine.keeping import KEEPING
 from graven.refine.protocol import ProtocolSettings
-from graven.studies.craquelure_protocol import Budget
+from graven.studies.budget import Budget
+from graven.studies.protocols import named_protocol
 from graven.studies.refinement_contenders import REFINERS
 from graven.train.augment import Augment
 from graven.train.recipe import Data, Hints, Named, Optimiser, Recipe, Run, Schedule
@@ -257,13 +257,9 @@ def choose_protocol(name: str, *, epochs: int | None = None) -> RefinementProtoc
     >>> choose_protocol("small").first.steps, choose_protocol("small", epochs=2).refiner.steps
     (3600, 600)
     """
-    if name not in PROTOCOLS:
-        raise UsageError(f"--protocol takes small or full, got {name!r}")
-    found = PROTOCOLS[name]
+    found = named_protocol(PROTOCOLS, name, epochs=epochs)
     if epochs is None:
         return found
-    if epochs < 1:
-        raise UsageError(f"--epochs must be at least 1, got {epochs}")
     return replace(found, first=replace(found.first, epochs=epochs), refiner=replace(found.refiner, epochs=epochs))
 
 

@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 
     from graven.report.tables import Cell
     from graven.studies.craquelure_summary import Summary
-    from graven.studies.paired import Comparison
     from graven.studies.refinement_summary import Results
 
 __all__ = [
-    "comparisons_table",
     "first_table",
     "objects_table",
     "percent",
@@ -194,35 +192,6 @@ def objects_table(results: Results) -> str:
     return markdown_table(["Object", "", *WORK_HEADS], rows)
 
 
-def comparisons_table(comparisons: Sequence[Comparison]) -> str:
-    """Set paired comparisons of networks that refine.
-
-    Parameters
-    ----------
-    comparisons : sequence of Comparison
-        Made together.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
-    rows: list[list[Cell]] = [
-        [
-            f"{REFINERS[entry.key].label} − {REFINERS[entry.other].label}",
-            entry.n,
-            f"{entry.mean:+.4f}",
-            f"{entry.low:+.4f} to {entry.high:+.4f}",
-            f"{entry.wins:.0%}".replace("%", " %"),
-            _p(entry.p),
-            _p(entry.p_holm),
-        ]
-        for entry in comparisons
-    ]
-    head = ["Difference of pFM", "Panels", "Mean", "95 % over panels", "Better on", "p", "p (Holm)"]
-    return markdown_table(head, rows)
-
-
 def summary_csv(results: Results) -> str:
     """Write all summaries as one CSV.
 
@@ -267,7 +236,3 @@ def _work_cells(found: Summary) -> list[Cell]:
         f"{found.mean('interactions'):.0f}",
         f"{found.mean('stroke_px'):.0f}",
     ]
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

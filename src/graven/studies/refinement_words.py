@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graven.refine.keeping import KEEPING
+from graven.studies.paired import findings
 from graven.studies.refinement_baselines import BASELINES
 from graven.studies.refinement_contenders import (
     EARLY,
@@ -25,7 +26,6 @@ from graven.studies.refinement_tables import percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from graven.studies.paired import Comparison
     from graven.studies.refinement_contenders import Trial
     from graven.studies.refinement_summary import Results
 
@@ -270,26 +270,9 @@ def _compared(results: Results, part: str) -> list[str]:
     lines = [f"By pFM after one stroke on each patch: {listed}."]
     if "published" in results.patches:
         found = compare_patches("published", {entry.key: results.patches[entry.key] for entry in entries})
-        lines.append(f"Panel by panel, the network as published {_findings(found)}.")
+        labels = {entry.key: entry.label.lower() for entry in entries}
+        lines.append(f"Panel by panel, the network as published {findings(found, labels, items='panels')}.")
     return lines
-
-
-def _findings(comparisons: Sequence[Comparison]) -> str:
-    parts = []
-    for finding, verb in (
-        ("better", "is better than"),
-        ("worse", "is worse than"),
-        ("undecided", "cannot be told apart from"),
-    ):
-        others = [
-            f"{REFINERS[entry.other].label.lower()} ({entry.mean:+.3f}, p {_p(entry.p_holm)})"
-            for entry in comparisons
-            if entry.finding == finding
-        ]
-        if others:
-            parts.append(f"{verb} {', '.join(others)}")
-    n = comparisons[0].n
-    return f"{'; '.join(parts)} (Wilcoxon's signed-rank test on {n} panels, p after Holm's correction)"
 
 
 def _work(results: Results, trials: Sequence[Trial]) -> str:
@@ -316,7 +299,3 @@ def _goal(value: float, goal: float | None, *, as_percent: bool = False) -> str:
         return ""
     text = f"{100 * goal:g} %" if as_percent else f"{goal:g}"
     return f" (the goal of {text} is {'reached' if value >= goal else 'missed'})"
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

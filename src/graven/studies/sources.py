@@ -11,15 +11,19 @@ from graven.errors import MissingExtra, UsageError
 from graven.prepare.chain import FRAME_STEPS, PrepareChain
 from graven.prepare.frame import working_frame
 from graven.prepare.views import affine_view
+from graven.train.panels import write_store
 from graven.types import PrepareStep, raster_from_array
 from graven.types.affine import IDENTITY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from graven.studies.listener import Listener
     from graven.synthetic.testsets import PanelSpec
+    from graven.train.panels import PanelStore
     from graven.train.recipe import Named
     from graven.types import ModelSpec, Raster
     from graven.types.dataset import LabelledImage
@@ -33,6 +37,7 @@ __all__ = [
     "procedural_source",
     "require_training",
     "scaled_source",
+    "write_stores",
 ]
 
 
@@ -209,3 +214,53 @@ def scaled_source(items: Sequence[LabelledImage], spec: ModelSpec, *, scale: str
 def _prepared(chain: PrepareChain, raster: Raster) -> NDArray[np.uint8]:
     """Prepare a whole raster; the steps work on bytes, so nothing is lost by keeping bytes."""
     return chain.view(raster).read().astype(np.uint8)
+
+
+def write_stores(
+    folder: Path,
+    sources: Mapping[Any, Iterable[Source]],
+    *,
+    origin: dict[str, Any],
+    n: int,
+    what: str,
+    monitor: Listener,
+) -> dict[str, PanelStore]:
+    """Write one store of panels per side, or open those that are there.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they lie, each named by its side; work that was interrupted continues.
+    sources : mapping of str to iterable of Source
+        Panels of each side.
+    origin : dict
+        What they are made from.
+    n : int
+        Panels of all sides.
+    what : str
+        What is being done, for a person.
+    monitor : Listener
+        Hears progress.
+
+    Returns
+    -------
+    dict of str to PanelStore
+        By side.
+
+    Raises
+    ------
+    MismatchError
+        If the folder holds other panels.
+    """
+    with monitor.progress(what) as report:
+        done = 0
+
+        def count(_entry: object) -> None:
+            nonlocal done
+            done += 1
+            report(done, n)
+
+        return {
+            side: write_store(folder / side, panels, origin={**origin, "side": side}, on_panel=count)
+            for side, panels in sources.items()
+        }
