@@ -85,7 +85,7 @@ class TestTotals:
         write_totals(tmp_path / "totals.csv", {1: totals}, classes=PETROGLYPH_CLASSES)
         head, *found = rows(tmp_path / "totals.csv")
         assert head == ["class_id", "class", "quantity", "value", "sigma", "unit"]
-        assert [row[2] for row in found] == ["n_traces", "area", "valid_area", "pecked_share"]
+        assert [row[2] for row in found] == ["n_traces", "area", "valid_area", "pecked_share", "stroke_length"]
         assert found[0][3:] == ["2", "", ""]
         assert (found[1][3], found[1][5]) == ("75", "mm2")
         assert float(found[3][3]) == 0.125

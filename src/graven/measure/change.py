@@ -130,7 +130,7 @@ def changed_lines(
     --------
     >>> old, new = np.array([[0.0, 0.0], [50.0, 0.0]]), np.array([[0.0, 1.0], [80.0, 1.0]])
     >>> found = changed_lines([new], [old], tolerance_px=3, min_length_px=5)
-    >>> len(found.pieces), found.length.value
+    >>> len(found.pieces), round(found.length.value, 6)
     (1, 29.5)
     """
     if not tolerance_px > 0 or min(min_length_px, residual_px) < 0:

@@ -177,8 +177,8 @@ def logits_from_probs(probs: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Examples
     --------
-    >>> logits_from_probs(np.float32([0.5, 0.0, 1.0])).round(1).tolist()
-    [0.0, -16.1, 15.9]
+    >>> [round(float(logit), 1) for logit in logits_from_probs(np.float32([0.5, 0.0, 1.0]))]
+    [0.0, -16.1, 16.1]
     """
     held = np.clip(probs.astype(np.float64), SMALLEST, 1 - SMALLEST)
     return np.log(held / (1 - held)).astype(np.float32)
