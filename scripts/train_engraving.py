@@ -43,7 +43,7 @@ from graven.synthetic.testsets import (
     BronzeSpec,
     train_seeds,
 )
-from graven.train.checkpoint import load_tensors, tensor_hash
+from graven.train.checkpoint import load_tensors
 from graven.train.dataset import validation_tiles
 from graven.train.export import export_onnx
 from graven.train.panels import Panel, PanelStore, band_statistics, write_store
@@ -159,9 +159,7 @@ def train_network(args: argparse.Namespace, role: str, stores: dict[str, PanelSt
         out,
         mean=mean,
         std=std,
-        data_sha256=stores["train"].sha256
-        + stores["val"].sha256
-        + ("" if first is None else tensor_hash(first.state_dict())),
+        data_sha256=stores["train"].sha256 + stores["val"].sha256,
         first=first,
         resume=args.resume and (out / "checkpoints").is_dir(),
         accelerator=args.device,
@@ -183,7 +181,7 @@ def check_batch(out: Path, stores: dict[str, PanelStore], role: str) -> NDArray[
 
 def refining(out: Path, stores: dict[str, PanelStore]) -> RefineTask:
     """Give the task of the refiner: its first network, and the person who draws."""
-    task = build_task(read_recipe(ROLES["refine"]), first=best_of(out, stores, "segment"))
+    task = build_task(read_recipe(out / ROLES["refine"] / "recipe.yaml"), first=best_of(out, stores, "segment"))
     if not isinstance(task, RefineTask):
         raise TypeError(f"the recipe {ROLES['refine']!r} is for {type(task).__name__}")
     return task

@@ -15,7 +15,10 @@ import tifffile
 from onnx import TensorProto, helper, numpy_helper
 
 from graven.io.bundle import write_bundle
-from graven.types import ENGRAVING_CLASSES, ModelSpec, Normalisation, PrepareStep
+from graven.io.images import open_raster
+from graven.io.strokefiles import read_strokes
+from graven.refine.drawing import hint_map
+from graven.types import ENGRAVING_CLASSES, ModelSpec, Normalisation, PrepareStep, Window
 
 FLOAT = TensorProto.FLOAT
 SIDE, PIXEL_MM = 320, 0.05
@@ -243,7 +246,7 @@ def test_a_scan_of_twice_the_resolution_takes_strokes_in_its_own_pixels(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"type": "FeatureCollection", "features": []}', "holds no stroke; without one, graven segment does the same"),
+        ('{"type": "FeatureCollection", "features": []}', "holds no stroke; to trace without any, use graven segment"),
         ("[]", "GeoJSON"),
     ],
 )
@@ -280,3 +283,20 @@ def test_strokes_on_petroglyphs_are_hard_constraints(graven: Callable, model: Pa
     assert not labels[65:135, 98:103].any()
     assert (labels[70:130, 70:90] == 1).all()
     assert (labels[98:103, 203:227] == 1).all()
+
+
+def test_strokes_keep_their_edges_and_their_author_on_a_finer_grid(
+    graven: Callable, grooves: Path, tmp_path: Path
+) -> None:
+    fine = cv2.resize(drawn(), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    tifffile.imwrite(tmp_path / "fine.tif", fine)
+    path = strokes(tmp_path / "mine.px.geojson", ("add", [[41, 600.5], [120, 600.5]]))
+    scan = ("--scale", "0.025mm/px", "--author", "E. Vasari")
+    assert graven("refine", "fine.tif", "--strokes", path, "-m", grooves, "-o", "out", *scan, "-q").code == 0
+    labels = tifffile.imread(tmp_path / "out" / "fine_mask.tif")
+    stroke = read_strokes(tmp_path / "out" / "fine_strokes.px.geojson", open_raster(tmp_path / "fine.tif"))
+    told = hint_map(stroke, Window(0, 0, *labels.shape)) == 1
+    assert (labels[told] == 1).all()
+    near = cv2.dilate(told.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # a pixel of the working grid, on each side
+    assert not (labels == 1)[560:640][~near[560:640]].any()  # no groove is there
+    assert [one.author for one in stroke] == ["E. Vasari"]

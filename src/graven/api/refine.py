@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from graven.api.account import Clock
 from graven.api.images import open_image
 from graven.api.monitor import SILENT, Monitor
 from graven.api.objectmask import limit_to_object
-from graven.api.segment import NOUNS, WORK, check_method, load_tracers
+from graven.api.segment import NOUNS, WORK, check_method, load_tracers, mask_name, region_words
 from graven.api.segment_record import Run, segment_account, write_record
 from graven.errors import InputError
 from graven.io.bundle import read_bundle, read_companion
@@ -25,6 +25,7 @@ from graven.methods import tracing
 from graven.methods.record import PARTS, file_hashes, write_run
 from graven.methods.refining import open_desk, refined_record
 from graven.predict.engines import load_engine
+from graven.types import StrokeSet
 
 if TYPE_CHECKING:
     from graven.methods.tracing import Tracer
@@ -130,7 +131,7 @@ def refine(
     title : str, optional
         Title of the report; default is the stem of the image.
     engine, device : str
-        As in `graven.segment`. Networks run in float32: the second one needs exact logits of the first.
+        As in `graven.segment`. Networks run in float32: the second one sees the logits of the first.
     overwrite : bool
         Replace an earlier output of graven.
     monitor : Monitor
@@ -155,7 +156,8 @@ def refine(
     measurable_pixel_size(raster)
     drawn = read_strokes(strokes, raster, width_px=stroke_width_px)
     if not len(drawn):
-        raise InputError(f"{Path(strokes).name} holds no stroke; without one, graven segment does the same")
+        raise InputError(f"{Path(strokes).name} holds no stroke; to trace without any, use graven segment")
+    drawn = StrokeSet(tuple(replace(stroke, author=stroke.author or author) for stroke in drawn))
     settings = tracing.TraceSettings(threshold=threshold, min_object=min_object, gate=False)
     planned = tracing.plan(raster, bundle.spec, settings)
     target = Path(out) if out is not None else Path(f"{raster.name}-refined")
@@ -193,7 +195,7 @@ def refine(
             Path(image).name,
             title or raster.name,
             settings,
-            None,
+            region_words(roi),
             command="refine",
             beside=beside,
         )
@@ -209,8 +211,8 @@ def refine(
             "out": target,
             "scale": scale,
             "length": length,
-            "roi": roi,
-            "object_mask": None if object_mask is None else str(object_mask),
+            "roi": region_words(roi),
+            "object_mask": mask_name(object_mask),
             "threshold": threshold,
             "min_object": min_object,
             "stroke_width_px": stroke_width_px,

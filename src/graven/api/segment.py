@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from graven.methods.tracing import Tracer, TraceRecord, TraceSettings
     from graven.types import Measure
 
-__all__ = ["WORK", "Segmented", "check_method", "load_tracers", "segment"]
+__all__ = ["WORK", "Segmented", "check_method", "load_tracers", "mask_name", "region_words", "segment"]
 
 WORK = ".work"
 """Folder of an unfinished record that holds what makes it resumable."""
@@ -246,7 +246,7 @@ def segment(
         with monitor.progress(f"tracing {raster.name}") as report:
             record = TRACE[bundle.spec.method](planned, segmenter, screen, work, resume=resume, progress=report)
         clock.lap("predict and trace")
-        run = Run(record, segmenter, screen, Path(image).name, title or raster.name, settings, _region(roi))
+        run = Run(record, segmenter, screen, Path(image).name, title or raster.name, settings, region_words(roi))
         _sweep(output.path)
         write_record(output.path, run, only)
         clock.lap("write")
@@ -257,8 +257,8 @@ def segment(
             "out": target,
             "scale": scale,
             "length": length,
-            "roi": _region(roi),
-            "object_mask": _mask_name(object_mask),
+            "roi": region_words(roi),
+            "object_mask": mask_name(object_mask),
             **asdict(settings),
             "only": only,
             "title": title,
@@ -344,13 +344,35 @@ def _sweep(folder: Path) -> None:
             entry.unlink()
 
 
-def _mask_name(object_mask: str | Path | None) -> str | Path | None:
-    """Tell a mask file from the word ``auto``."""
+def mask_name(object_mask: str | Path | None) -> str | Path | None:
+    """Tell a mask file from the word ``auto``, for the account of a run.
+
+    Parameters
+    ----------
+    object_mask : str or Path or None
+        As a user gave it.
+
+    Returns
+    -------
+    str or Path or None
+        A path where it names a file.
+    """
     return object_mask if object_mask is None or str(object_mask) == "auto" else Path(object_mask)
 
 
-def _region(roi: str | None) -> str | None:
-    """Say in words to which polygon the work was limited."""
+def region_words(roi: str | None) -> str | None:
+    """Say in words to which polygon the work was limited.
+
+    Parameters
+    ----------
+    roi : str or None
+        As a user gave it: WKT, or a file.
+
+    Returns
+    -------
+    str or None
+        Without the folder of a file, and not longer than a line or two.
+    """
     if roi is None:
         return None
     if Path(roi).suffix.lower() in REGION_FILES:

@@ -13,6 +13,7 @@ from graven.api.jobs import job_folder
 from graven.api.monitor import SILENT, Monitor
 from graven.errors import DataError, UsageError
 from graven.methods.record import write_run
+from graven.prepare.chain import HEIGHT_STEPS
 from graven.studies.labelled import digest_of, prepared_classes, prepared_sides
 from graven.studies.sources import chain_of, labelled_source, procedural_source, require_training
 
@@ -187,6 +188,11 @@ def train(
             raise UsageError(f"--max-minutes must be above 0, got {max_minutes}")
         plan = replace(plan, run=replace(plan.run, max_minutes=max_minutes))
     clock = Clock()
+    if plan.task == "refine" or any(step.name in HEIGHT_STEPS for step in plan.prepare):
+        raise UsageError(
+            f"the recipe {plan.name!r} is for height maps, which train does not read yet; networks for engravings are "
+            "trained by scripts/train_engraving.py"
+        )
     chain_of(plan.prepare)
     begin = None if start is None else start_bundle(plan, start, class_names=_class_names(data), say=monitor.say)
     if data is None and plan.method != "petroglyph":

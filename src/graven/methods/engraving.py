@@ -1,9 +1,9 @@
 """Engraved lines on a metal surface: from its height to numbered grooves with centre-lines and widths.
 
 The recipe, in order: a working frame at the model's pixel size, the slow shape of the surface taken away, tiles, the
-U-Net, blending with weights that rise with the squared distance from the border of a tile, back to the original grid,
-threshold, grooves and their centre-lines. The network and its refinement by strokes (`graven.refine`) are those made
-for Etruscan mirrors [1]_; the choices that the paper leaves open are named in ``docs/methods/engraving.md``.
+U-Net, blending, back to the original grid, threshold, grooves and their centre-lines. The network and its refinement by
+strokes (`graven.refine`) are those made for Etruscan mirrors [1]_; the choices that the paper leaves open are named in
+``docs/methods/engraving.md``.
 
 References
 ----------

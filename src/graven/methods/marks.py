@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from graven.measure.totals import panel_totals
 from graven.methods.prediction import on_input_grid, predict
 from graven.methods.provenance import provenance
 from graven.methods.tracing import TracePlan, TraceRecord, panel
+from graven.refine.constraints import constrain
 from graven.types import NODATA
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from graven.io.rowstore import RowStore
     from graven.methods.prediction import Panel, Tracer
     from graven.predict.stream import PredictSummary
-    from graven.types import Provenance, Window
+    from graven.types import Provenance, Raster, Window
 
 __all__ = ["marks_record", "trace_marks"]
 
@@ -83,6 +85,7 @@ def marks_record(
     class_id: int,
     with_centerlines: bool,
     activation: NDArray[np.float32] | None = None,
+    drawn: Callable[[Window], NDArray[np.int8]] | None = None,
 ) -> TraceRecord:
     """Cut a predicted panel into objects, and trace and measure them.
 
@@ -104,6 +107,9 @@ def marks_record(
         As in `trace_marks`.
     activation : ndarray of shape (h, w), float32, optional
         What a gate saw.
+    drawn : callable, optional
+        ``drawn(window) -> (h, w)`` hints on the grid of the input: what a person drew holds on known pixels, whatever
+        was predicted and resampled.
 
     Returns
     -------
@@ -112,6 +118,8 @@ def marks_record(
     """
     raster = planned.raster
     prob = on_input_grid(found, probs)
+    if drawn is not None:
+        prob = _constrained(prob, raster, drawn)
     objects, evidence = cut_objects(
         lambda window: prob.read(window)[0],
         height=raster.height,
@@ -145,3 +153,14 @@ def marks_record(
         valid_sha256=found.valid_sha256,
         activation=activation,
     )
+
+
+def _constrained(prob: Raster, raster: Raster, drawn: Callable[[Window], NDArray[np.int8]]) -> Raster:
+    """See a probability with strokes written in."""
+    read = prob.read_pixels
+
+    def read_pixels(window: Window) -> NDArray[np.uint8]:
+        hints = np.where(raster.read_valid(window), drawn(window), np.int8(0))
+        return constrain(read(window)[0], hints)[None]
+
+    return replace(prob, read_pixels=read_pixels)

@@ -7,7 +7,7 @@ networks run in float32 here, and only where they are asked: a session on a larg
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from graven.methods.provenance import provenance
 from graven.methods.tracing import panel
 from graven.predict.stream import PredictSummary
 from graven.prepare.blocks import shared_blocks
+from graven.refine.drawing import hint_map
 from graven.refine.local import Refiner, tiles_over
 from graven.refine.session import RefineSession
 from graven.refine.tally import LOWEST_WEIGHT
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from graven.refine.events import Event
     from graven.refine.local import Tile
     from graven.types import Provenance, Raster, Stroke, Window
+    from graven.types.raster import Affine6
 
 __all__ = ["Desk", "logits_from_probs", "open_desk", "refined_record"]
 
@@ -106,11 +108,18 @@ class Desk:
         Stroke
             The same line.
         """
-        a, b, c, d, e, f = invert(self.planned.frame.matrix)
-        x, y = stroke.points.T
-        scale = abs(a * e - b * d) ** 0.5
-        points = np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
-        return replace(stroke, points=points, width_px=stroke.width_px * scale)
+        return _moved(stroke, invert(self.planned.frame.matrix))
+
+    def on_input(self, stroke: Stroke) -> Stroke:
+        """Bring a stroke from the working frame back to the pixels of the input; undoes `on_frame`."""
+        return _moved(stroke, self.planned.frame.matrix)
+
+
+def _moved(stroke: Stroke, matrix: Affine6) -> Stroke:
+    a, b, c, d, e, f = matrix
+    x, y = stroke.points.T
+    points = np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
+    return replace(stroke, points=points, width_px=stroke.width_px * abs(a * e - b * d) ** 0.5)
 
 
 def open_desk(planned: TracePlan, segmenter: Tracer, refiner: Tracer | None) -> Desk:
@@ -142,10 +151,19 @@ def open_desk(planned: TracePlan, segmenter: Tracer, refiner: Tracer | None) -> 
     if refiner is None:
         return Desk(planned, segmenter, None, inputs, None)
     other = refiner.spec
-    if (other.role, other.prepare, other.pixel_size_mm) != ("refine", spec.prepare, spec.pixel_size_mm):
+    made_for = (spec.method, spec.prepare, spec.pixel_size_mm, spec.tile_px, len(spec.bands) + 2)
+    if other.role != "refine" or made_for != (
+        other.method,
+        other.prepare,
+        other.pixel_size_mm,
+        other.tile_px,
+        len(other.bands),
+    ):
         raise MismatchError(
-            f"the model {other.name!r} ({other.role}, {other.pixel_size_mm} mm per pixel) does not refine what "
-            f"{spec.name!r} ({spec.pixel_size_mm} mm per pixel) answers; give its companion"
+            f"the model {other.name!r} ({other.role} for {other.method}, {len(other.bands)} bands, tiles of "
+            f"{other.tile_px} px of {other.pixel_size_mm} mm) does not refine what {spec.name!r} answers "
+            f"({spec.method}, {len(spec.bands)} bands, tiles of {spec.tile_px} px of {spec.pixel_size_mm} mm); "
+            "give its companion"
         )
 
     def predict(patch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -253,6 +271,7 @@ def refined_record(
         steps=_steps(desk, session),
         class_id=tracer.spec.classes.classes[0].id,
         with_centerlines=tracer.spec.method == "engraving",
+        drawn=partial(hint_map, tuple(map(desk.on_input, session.strokes))),
     )
 
 

@@ -18,7 +18,7 @@ from graven.predict.engine_base import engine_facts
 from graven.prepare.blocks import shared_blocks
 from graven.prepare.chain import PrepareChain
 from graven.prepare.frame import WorkingFrame, fitted_frame, working_frame
-from graven.prepare.heights import heights_view
+from graven.prepare.heights import filled_view, heights_view
 from graven.prepare.rotation import RotationEstimate, estimate_rotation
 from graven.types import PixelSize, TileGrid
 
@@ -199,7 +199,7 @@ def plan(raster: Raster, spec: ModelSpec, settings: TraceSettings) -> TracePlan:
     notes = chain.notes(raster)
     if chain.takes_heights:
         raster = heights_view(raster)
-    frame = _frame(raster, spec, settings, estimate, tile_px)
+    frame = _frame(filled_view(raster) if chain.takes_heights else raster, spec, settings, estimate, tile_px)
     grid = TileGrid(
         frame.raster.height,
         frame.raster.width,

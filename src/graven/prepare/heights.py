@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from graven.errors import DataError, InputError, ScaleError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "UNITS_MM",
     "check_pixel_size",
+    "filled_view",
     "heights_view",
     "known_height",
     "local_view",
@@ -35,6 +37,9 @@ UNITS_MM = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 BAND_ROWS = 512
 BLOCK_COLS = 2048
 MAX_PIXEL_RATIO = 1.02
+FILL_MARGIN_PX = 12
+FILL_SIGMA_PX = 3.0
+FAINT = 1e-4
 
 
 def known_height(height: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
@@ -184,6 +189,37 @@ def heights_view(raster: Raster, *, unit_mm: float = 1.0) -> Raster:
         return np.asarray(np.isfinite(read_pixels(window)[0]))
 
     return replace(raster, dtype=np.dtype(np.float32), read_pixels=read_pixels, read_valid=read_valid, overviews={})
+
+
+def filled_view(heights: Raster) -> Raster:
+    """See a height map without gaps, so that it can be resampled: what is not known takes after what lies near.
+
+    Parameters
+    ----------
+    heights : Raster
+        From `heights_view`.
+
+    Returns
+    -------
+    Raster
+        The same where heights are known, and the same valid mask. Unknown pixels have the Gaussian mean of the known
+        ones within `FILL_MARGIN_PX`, farther away 0: nothing that counts on valid pixels sees them, and resampling does
+        not spread their NaN into these.
+    """
+
+    def fill(height: NDArray[np.float32]) -> NDArray[np.float32]:
+        known = np.isfinite(height)
+        if known.all():
+            return height
+        size = (2 * FILL_MARGIN_PX + 1,) * 2
+        whole, weight = (
+            cv2.GaussianBlur(part, size, FILL_SIGMA_PX, borderType=cv2.BORDER_CONSTANT)
+            for part in (np.where(known, height, np.float32(0)), known.astype(np.float32))
+        )
+        near = np.divide(whole, weight, out=np.zeros_like(whole), where=weight > FAINT)
+        return np.where(known, height, near)
+
+    return local_view(heights, fill, margin_px=FILL_MARGIN_PX)
 
 
 def local_view(

@@ -16,6 +16,7 @@ from graven.losses import build_loss
 from graven.nets import NETS, build_net
 from graven.refine.annotator import AnnotatorSettings
 from graven.refine.quirks import CORRECTED, PARITY
+from graven.train.checkpoint import tensor_hash
 from graven.train.dataset import CropSource, repeated, validation_tiles
 from graven.train.line_task import LineTask
 from graven.train.listen import Event, Say, note_nothing, say_nothing
@@ -239,7 +240,7 @@ def train(
         source,
         tiles,
         out,
-        data_sha256=data_sha256 or panels_hash([*train_panels, *val_panels]),
+        data_sha256=_seen(data_sha256 or panels_hash([*train_panels, *val_panels]), first),
         accelerator=accelerator,
         devices=devices,
         pictures=pictures,
@@ -247,6 +248,13 @@ def train(
         **known,
     )
     return model, result
+
+
+def _seen(data_sha256: str, first: Standardised | None) -> str:
+    """Hash all that a run learns from: of a network that refines, the first one's answers are a part of it."""
+    if first is None:
+        return data_sha256
+    return hashlib.sha256(f"{data_sha256} {tensor_hash(first.state_dict())}".encode()).hexdigest()
 
 
 def _tell_shares(
