@@ -103,6 +103,8 @@ def test_strokes_depend_on_the_sample_alone_and_repeats_differ(recipe: Recipe, f
     batch = tiles(n=6)
     (logits, hints), (_, again) = task.interaction(batch), task.interaction(batch)
     np.testing.assert_array_equal(hints, again)
+    _, alone = task.interaction(_part(batch, 3))
+    np.testing.assert_array_equal(hints[3:4], alone)
     assert not logits.requires_grad
     assert all(np.any(one) for one in hints)
     assert len({one.tobytes() for one in hints[::2]}) > 1  # the same tile six times

@@ -87,9 +87,26 @@ class RefineTask(LineTask):
             initial: Tensor = first(batch.image.float()).float()
         logits = initial[:, 0].cpu().numpy()
         targets = ((batch.target[:, 0] > 0) & batch.valid[:, 0]).cpu().numpy()
-        key = zlib.crc32("\n".join(batch.origins).encode(), zlib.crc32(np.packbits(targets).tobytes()))
-        rng = np.random.default_rng((key, zlib.crc32(np.packbits(logits >= 0).tobytes())))
-        return initial, training_hints(logits, targets, rng, self.annotator, most_strokes=self.most_strokes)
+        return initial, self._strokes(logits, targets, batch.origins or ("",) * len(logits))
+
+    def _strokes(
+        self, logits: NDArray[np.float32], targets: NDArray[np.bool_], origins: tuple[str, ...]
+    ) -> NDArray[np.int8]:
+        """Draw on each sample as it would be drawn on alone; the quirk that looks at a whole batch draws on that."""
+        n = len(logits)
+        parts = [slice(0, n)] if self.annotator.quirks.batch_turns_to_add else [slice(k, k + 1) for k in range(n)]
+        drawn = []
+        for part in parts:
+            facts = (
+                "\n".join(origins[part]).encode(),
+                np.packbits(targets[part]).tobytes(),
+                np.packbits(logits[part] >= 0).tobytes(),
+            )
+            rng = np.random.default_rng([zlib.crc32(fact) for fact in facts])
+            drawn.append(
+                training_hints(logits[part], targets[part], rng, self.annotator, most_strokes=self.most_strokes)
+            )
+        return np.concatenate(drawn)
 
     def judge(self, probs: NDArray[np.float32], batch: Batch) -> NDArray[np.float64]:
         """Return the rows of `LineTask`, then those of the first answer with the hints written in."""
