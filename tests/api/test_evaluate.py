@@ -16,7 +16,7 @@ from graven.api.evaluate import evaluate
 from graven.cli.main import app
 from graven.errors import DataError, UsageError
 from graven.io.geotiff import write_mask_cog
-from graven.types import PETROGLYPH_CLASSES, Window
+from graven.types import CONDITION_CLASSES, PETROGLYPH_CLASSES, Window
 
 COLUMNS = ["surface", "DSC", "HR", "FAR", "IU-FG", "mIU", "pxAcc"]
 
@@ -147,3 +147,69 @@ def test_a_panel_without_its_mask_is_refused(panels: Path) -> None:
     (panels / "truth" / "Seradina_2.d_mask.png").unlink()
     with pytest.raises(DataError, match=r"'Seradina_2' has no valid mask; expected Seradina_2\.d_mask\.png"):
         evaluate(panels / "preds", panels / "truth", protocol="pitoti")
+
+
+CLASSES = ("craquelure", "paint_loss")
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> Path:
+    """Two images of eight pixels with two classes and 255 for unknown.
+
+    =======  ====================
+    image a  truth 0 1 1 2 2 0 0 ?
+             found 0 1 2 2 2 1 0 1
+    image b  truth 0 0 1 1 2 2 2 2
+             found 0 0 1 0 2 2 2 0
+    =======  ====================
+    """
+    rows = {
+        "truth": {"a": [0, 1, 1, 2, 2, 0, 0, 255], "b": [0, 0, 1, 1, 2, 2, 2, 2]},
+        "preds": {"a": [0, 1, 2, 2, 2, 1, 0, 1], "b": [0, 0, 1, 0, 2, 2, 2, 0]},
+    }
+    for side, images in rows.items():
+        (tmp_path / side).mkdir()
+        for name, pixels in images.items():
+            Image.fromarray(np.array([pixels], np.uint8)).save(tmp_path / side / f"{name}.png")
+    return tmp_path
+
+
+def test_several_classes_are_scored_one_against_all_others(maps: Path) -> None:
+    result = evaluate(maps / "preds", maps / "truth", classes=CLASSES, out=maps / "out")
+    rows = {(row["name"], row["class"]): row for row in result.rows()}
+    assert list(rows) == [
+        *((image, name) for image in "ab" for name in CLASSES),
+        *((text, name) for name in CLASSES for text in ("mean over images", "pooled pixels")),
+        ("pooled pixels", "all classes"),
+    ]
+    assert rows["a", "craquelure"]["n_pixels"] == 7
+    # craquelure: 1 and 1 found, 1 and 1 missed, 1 and 0 false; loss: 2 and 3 found, 0 and 1 missed, 1 and 0 false
+    assert rows["a", "craquelure"]["iou"] == pytest.approx(1 / 3)
+    assert rows["b", "paint_loss"]["recall"] == pytest.approx(3 / 4)
+    assert rows["mean over images", "craquelure"]["iou"] == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert rows["pooled pixels", "craquelure"]["iou"] == pytest.approx(2 / 5)
+    assert rows["pooled pixels", "paint_loss"]["iou"] == pytest.approx(5 / 7)
+    every = rows["pooled pixels", "all classes"]
+    # background: 4 found, 1 called craquelure, 2 too many
+    assert every["miou"] == pytest.approx((2 / 5 + 5 / 7 + 4 / 7) / 3)
+    assert (every["accuracy"], every["f1"], every["n_pixels"]) == (pytest.approx(11 / 15), None, 15)
+    page = (maps / "out" / "evaluation.html").read_text(encoding="utf-8")
+    assert "paint loss" in page
+    assert ">Class<" in page
+
+
+def test_class_rasters_of_graven_name_their_classes(tmp_path: Path) -> None:
+    numbers = np.repeat(np.array([[0, 1, 2, 2]], np.uint8), 4, axis=0)
+    for name in ("a_mask.tif", "truth.tif"):
+        blocks = [(Window(0, 0, 4, 4), numbers)]
+        write_mask_cog(tmp_path / name, blocks, height=4, width=4, classes=CONDITION_CLASSES)
+    rows = evaluate(tmp_path / "a_mask.tif", tmp_path / "truth.tif").rows()
+    assert [row["class"] for row in rows[:2]] == list(CLASSES)
+    assert rows[-1]["miou"] == 1
+
+
+def test_several_classes_refuse_what_they_must(maps: Path) -> None:
+    with pytest.raises(UsageError, match="--protocol pitoti is for masks of one class, these tell 2 apart"):
+        evaluate(maps / "preds", maps / "truth", classes=CLASSES, protocol="pitoti")
+    with pytest.raises(DataError, match=r"must hold 0 to 1 \(craquelure\) and 255"):
+        evaluate(maps / "preds", maps / "truth", classes=CLASSES[:1])

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import glob
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graven._version import __version__
-from graven.api.account import Clock, account, output_hashes, source_of
+from graven.api.account import Clock, account, output_hashes
+from graven.api.evaluate_files import EvaluatedFiles, Pair, classes_of, find_files, read_class_pair, read_pair
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import DataError, MismatchError, UsageError
+from graven.errors import UsageError
 from graven.io.folders import OutputFolder
 from graven.io.fs import write_text_atomic
-from graven.io.maskfolders import PITOTI_TRUTH, pitoti_files
-from graven.io.masks import read_mask
 from graven.methods.record import write_run
-from graven.metrics import BinaryCounts, binary_counts, score_masks
+from graven.metrics import BinaryCounts, binary_counts, confusion_matrix, multiclass_scores, score_masks
 from graven.metrics.aggregate import total
 from graven.metrics.binary import (
     accuracy,
@@ -44,18 +42,18 @@ from graven.report import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from graven.report.tables import Cell
+    from graven.types import ClassTable
 
 __all__ = ["PROTOCOLS", "Evaluation", "evaluate"]
 
 PROTOCOLS = ("pitoti",)
 """Benchmarks whose own table can be written as well."""
 
-SUFFIXES = (".tif", ".tiff", ".png")
 MAX_PICTURES = 12
 
 
@@ -66,9 +64,9 @@ class Evaluation:
     Attributes
     ----------
     images : tuple of EvaluationRow
-        One per image.
-    mean, pooled : EvaluationRow
-        Mean of the images' scores, and scores of the summed counts.
+        One per image, and per class where there are several.
+    summaries : tuple of EvaluationRow
+        Per class the mean of the images' scores and the scores of the summed counts; last, over all classes.
     path : Path or None
         Output folder, where one was asked for.
     benchmark : tuple of dict
@@ -76,40 +74,36 @@ class Evaluation:
     """
 
     images: tuple[EvaluationRow, ...]
-    mean: EvaluationRow
-    pooled: EvaluationRow
+    summaries: tuple[EvaluationRow, ...]
     path: Path | None
     benchmark: tuple[dict[str, Cell], ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """Give all rows as plain dictionaries; what is undefined for a row is None."""
-        return [dict(row) for row in evaluation_rows([*self.images, self.mean, self.pooled])]
+        return [dict(row) for row in evaluation_rows([*self.images, *self.summaries])]
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """The files of a prediction with its truth; `valid` is the mask of the panel, where the truth has one beside it."""
+@dataclass(slots=True)
+class _Class:
+    """What was counted of one class so far; without a name, of the only one."""
 
-    name: str
-    preds: Path
-    target: Path
-    valid: Path | None = None
+    name: str = ""
+    rows: list[EvaluationRow] = field(default_factory=list)
+    counts: list[BinaryCounts] = field(default_factory=list)
 
-    def sources(self) -> list[dict[str, str]]:
-        """Name the files with their hashes."""
-        roles = {"preds": self.preds, "target": self.target, "valid": self.valid}
-        return [source_of(path) | {"role": role} for role, path in roles.items() if path is not None]
+    def score(self, name: str, pair: Pair, *, tolerance_px: float) -> None:
+        """Judge one image."""
+        self.counts.append(binary_counts(pair.preds, pair.target, pair.valid))
+        scores = score_masks(pair.preds, pair.target, pair.valid, tolerance_px=tolerance_px)
+        self.rows.append(EvaluationRow(name, dict(scores), int(pair.valid.sum()), class_name=self.name))
 
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """A prediction with its truth, read; where truth is known, and where both are."""
-
-    name: str
-    preds: NDArray[np.bool_]
-    target: NDArray[np.bool_]
-    target_valid: NDArray[np.bool_]
-    valid: NDArray[np.bool_]
+    def summaries(self) -> tuple[EvaluationRow, EvaluationRow]:
+        """Give the mean over images and the scores of the summed counts."""
+        mean = _mean(self.rows)
+        return (
+            EvaluationRow("mean over images", mean, class_name=self.name, is_summary=True),
+            EvaluationRow("pooled pixels", _pooled(total(self.counts), mean), class_name=self.name, is_summary=True),
+        )
 
 
 def evaluate(
@@ -120,6 +114,7 @@ def evaluate(
     tolerance_px: float = 2.0,
     protocol: str | None = None,
     group_by: str | None = None,
+    classes: Sequence[str] = (),
     overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Evaluation:
@@ -130,7 +125,8 @@ def evaluate(
     preds : str or Path
         A mask, a record that ``segment`` left, or a folder in which masks are found by the stem of each true mask:
         ``<stem>_mask.tif`` as ``segment`` writes it, anywhere below the folder, else a file of the same stem. Values:
-        0 background, 1 foreground and 255 unknown in a class raster, 0 and 255 in a plain mask (`graven.io.masks`).
+        0 background, 1 foreground and 255 unknown in a class raster, 0 and 255 in a plain mask (`graven.io.masks`); 0,
+        the number of a class, and 255 where there are several.
     target : str or Path
         A true mask, or a folder of them.
     out : str or Path, optional
@@ -144,6 +140,9 @@ def evaluate(
     group_by : str, optional
         Regular expression matched at the start of each name; its first group (or the whole match) names the site or
         fold, which gets a mean and an overall row in the table of the benchmark.
+    classes : sequence of str, optional
+        Names of several classes in the order of their numbers from 1 on. Masks of graven name theirs. Each class is
+        then scored against all others, and a last row gives accuracy and mean IoU over all, background included.
     overwrite : bool
         Replace an earlier output.
     monitor : Monitor
@@ -157,7 +156,7 @@ def evaluate(
     Raises
     ------
     UsageError
-        If there is no such protocol, or `group_by` cannot be obeyed.
+        If there is no such protocol, `group_by` cannot be obeyed, or the protocol is for one class.
     MismatchError
         If a prediction is missing or has another size.
     DataError
@@ -168,29 +167,19 @@ def evaluate(
     if protocol is None and group_by is not None:
         raise UsageError("--group-by belongs to --protocol, whose table has rows for sites")
     clock = Clock()
-    pairs = _pairs(Path(preds), Path(target), with_panels=protocol == "pitoti")
+    pairs = find_files(Path(preds), Path(target), with_panels=protocol == "pitoti")
     groups = None if group_by is None else [group_of(files.name, group_by) for files in pairs]
-    images: list[EvaluationRow] = []
-    counts: list[BinaryCounts] = []
-    counts_of_truth: list[BinaryCounts] = []
-    overlays: list[EvaluationOverlay] = []
-    with monitor.progress("scoring") as report:
-        for done, files in enumerate(pairs, start=1):
-            pair = _read_pair(files)
-            counts.append(binary_counts(pair.preds, pair.target, pair.valid))
-            if protocol == "pitoti":
-                counts_of_truth.append(binary_counts(pair.preds, pair.target, pair.target_valid))
-            scores = score_masks(pair.preds, pair.target, pair.valid, tolerance_px=tolerance_px)
-            images.append(EvaluationRow(pair.name, dict(scores), int(pair.valid.sum())))
-            if out is not None and len(overlays) < MAX_PICTURES:
-                overlays.append(EvaluationOverlay(pair.name, evaluation_picture(pair.preds, pair.target, pair.valid)))
-            report(done, len(pairs))
-    mean = EvaluationRow("mean over images", _mean(images), is_summary=True)
-    pooled = EvaluationRow("pooled pixels", _pooled(total(counts), list(mean.scores)), is_summary=True)
-    table: list[dict[str, Cell]] = []
-    if protocol == "pitoti":
-        table = pitoti_rows([files.name for files in pairs], counts_of_truth, groups=groups)
-    result = Evaluation(tuple(images), mean, pooled, None if out is None else Path(out), tuple(table))
+    table = classes_of(pairs, classes)
+    if protocol is not None and table is not None:
+        raise UsageError(f"--protocol {protocol} is for masks of one class, these tell {len(table)} apart")
+    if table is None:
+        images, summaries, overlays, benchmark = _one_class(
+            pairs, protocol=protocol, groups=groups, tolerance_px=tolerance_px, monitor=monitor
+        )
+    else:
+        images, summaries, overlays = _several_classes(pairs, table, tolerance_px=tolerance_px, monitor=monitor)
+        benchmark = []
+    result = Evaluation(tuple(images), tuple(summaries), None if out is None else Path(out), tuple(benchmark))
     if out is not None:
         options = {
             "preds": Path(preds),
@@ -199,6 +188,7 @@ def evaluate(
             "tolerance_px": tolerance_px,
             "protocol": protocol,
             "group_by": group_by,
+            "classes": list(classes),
         }
         with OutputFolder(out, overwrite=overwrite) as output:
             _write(output.path, result, overlays, title=Path(preds).name)
@@ -214,60 +204,69 @@ def evaluate(
     return result
 
 
-def _pairs(preds: Path, target: Path, *, with_panels: bool) -> list[_Files]:
-    if target.is_file():
-        found = [preds] if preds.is_file() else sorted(preds.glob("*_mask.tif"))
-        if len(found) != 1:
-            raise MismatchError(f"the truth is one file, so one mask or one record is needed, {preds} has {len(found)}")
-        name, valid = _panel(target) if with_panels else (target.stem, None)
-        return [_Files(name, found[0], target, valid)]
-    if not target.is_dir() or not preds.is_dir():
-        raise MismatchError(f"expected two masks or two folders of masks, got {preds} and {target}")
-    truths = sorted(path for path in target.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not truths:
-        raise DataError(f"{target} holds no masks ({', '.join(SUFFIXES)})")
-    panels = [path for path in truths if path.name.endswith(PITOTI_TRUTH)]
-    if not with_panels or not panels:
-        return [_Files(path.stem, _prediction(preds, path.stem), path) for path in truths]
-    named = [(path, *_panel(path)) for path in panels]
-    return [_Files(name, _prediction(preds, name), path, valid) for path, name, valid in named]
+def _one_class(
+    pairs: Sequence[EvaluatedFiles],
+    *,
+    protocol: str | None,
+    groups: list[str] | None,
+    tolerance_px: float,
+    monitor: Monitor,
+) -> tuple[list[EvaluationRow], list[EvaluationRow], list[EvaluationOverlay], list[dict[str, Cell]]]:
+    only = _Class()
+    counts_of_truth: list[BinaryCounts] = []
+    overlays: list[EvaluationOverlay] = []
+    with monitor.progress("scoring") as report:
+        for done, files in enumerate(pairs, start=1):
+            pair = read_pair(files)
+            only.score(files.name, pair, tolerance_px=tolerance_px)
+            if protocol == "pitoti":
+                counts_of_truth.append(binary_counts(pair.preds, pair.target, pair.target_valid))
+            _draw(overlays, files.name, pair)
+            report(done, len(pairs))
+    table: list[dict[str, Cell]] = []
+    if protocol == "pitoti":
+        table = pitoti_rows([files.name for files in pairs], counts_of_truth, groups=groups)
+    return only.rows, list(only.summaries()), overlays, table
 
 
-def _panel(truth: Path) -> tuple[str, Path | None]:
-    """Name a panel of 3D-Pitoti and its valid mask; any other truth is named by its stem and has none."""
-    return pitoti_files(truth) if truth.name.endswith(PITOTI_TRUTH) else (truth.stem, None)
+def _several_classes(
+    pairs: Sequence[EvaluatedFiles], table: ClassTable, *, tolerance_px: float, monitor: Monitor
+) -> tuple[list[EvaluationRow], list[EvaluationRow], list[EvaluationOverlay]]:
+    found = {entry.id: _Class(entry.name) for entry in table.classes}
+    confusion = np.zeros((len(table) + 1, len(table) + 1), np.int64)
+    overlays: list[EvaluationOverlay] = []
+    with monitor.progress("scoring") as report:
+        for done, files in enumerate(pairs, start=1):
+            both = read_class_pair(files, table)
+            confusion += confusion_matrix(both.preds, both.target, both.valid, n_classes=len(table) + 1)
+            for class_id, one in found.items():
+                pair = both.of(class_id)
+                one.score(files.name, pair, tolerance_px=tolerance_px)
+                _draw(overlays, f"{files.name}, {one.name}", pair)
+            report(done, len(pairs))
+    rows = [row for image in zip(*(one.rows for one in found.values()), strict=True) for row in image]
+    summaries = [row for one in found.values() for row in one.summaries()]
+    return rows, [*summaries, _over_all(confusion, summaries[0].scores)], overlays
 
 
-def _prediction(folder: Path, stem: str) -> Path:
-    for pattern in (f"{glob.escape(stem)}_mask.*", f"{glob.escape(stem)}.*"):
-        found = sorted(path for path in folder.rglob(pattern) if path.suffix.lower() in SUFFIXES)
-        if len(found) > 1:
-            raise MismatchError(
-                f"{folder} holds {len(found)} predictions for {stem!r}; keep one: {found[0]}, {found[1]} …"
-            )
-        if found:
-            return found[0]
-    raise MismatchError(f"{folder} holds no prediction for {stem!r}; expected {stem}_mask.tif or a file of that stem")
+def _over_all(confusion: NDArray[np.int64], names: Iterable[str]) -> EvaluationRow:
+    """Score all classes together, background included."""
+    scores = multiclass_scores(confusion)
+    known = {"accuracy": scores.accuracy, "miou": scores.miou}
+    values = {name: known.get(name) for name in names}
+    return EvaluationRow("pooled pixels", values, int(confusion.sum()), class_name="all classes", is_summary=True)
 
 
-def _read_pair(files: _Files) -> _Pair:
-    preds, preds_valid = read_mask(files.preds)
-    target, target_valid = read_mask(files.target)
-    if preds.shape != target.shape:
-        raise MismatchError(
-            f"{files.preds.name} has {preds.shape[0]} x {preds.shape[1]} px, "
-            f"{files.target.name} has {target.shape[0]} x {target.shape[1]}; they must be of one image"
-        )
-    if files.valid is not None:
-        target_valid &= read_mask(files.valid, size=target.shape)[0]
-    return _Pair(files.name, preds, target, target_valid, preds_valid & target_valid)
+def _draw(overlays: list[EvaluationOverlay], name: str, pair: Pair) -> None:
+    if len(overlays) < MAX_PICTURES:
+        overlays.append(EvaluationOverlay(name, evaluation_picture(pair.preds, pair.target, pair.valid)))
 
 
 def _mean(rows: list[EvaluationRow]) -> dict[str, float]:
     return {name: float(np.mean([row.scores[name] for row in rows])) for name in rows[0].scores}
 
 
-def _pooled(counts: BinaryCounts, names: list[str]) -> dict[str, float | None]:
+def _pooled(counts: BinaryCounts, names: Iterable[str]) -> dict[str, float | None]:
     """Score summed counts; what is no function of pixel counts has no pooled value."""
     known = {
         "accuracy": accuracy,
@@ -288,7 +287,7 @@ def _write(folder: Path, result: Evaluation, overlays: list[EvaluationOverlay], 
         title=title,
         date="see run.json",
         version=__version__,
-        rows=(*result.images, result.mean, result.pooled),
+        rows=(*result.images, *result.summaries),
         overlays=tuple(overlays),
         notes=("Pixels that either mask does not know are not judged.",),
     )

@@ -11,12 +11,11 @@ import numpy as np
 from graven.api.images import open_image
 from graven.api.measured import Found
 from graven.errors import DataError, MismatchError
-from graven.io.classmasks import read_class_mask
+from graven.io.classmasks import read_class_mask, stated_classes
 from graven.io.gate import inspect
 from graven.io.images import open_raster
 from graven.io.masks import class_probability_reader, open_mask, probability_reader
 from graven.io.scale import measurable_pixel_size
-from graven.io.strictjson import parse_json
 from graven.io.tiffsource import TiffSource
 from graven.measure.components import bands
 from graven.measure.figures import trace_figures
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from graven.types import Method, PixelSize, Raster, Window
+    from graven.types import ClassTable, Method, PixelSize, Raster, Window
 
 __all__ = ["BAND_ROWS", "method_of_mask", "measure_figures_mask", "measure_damage_mask", "opened_image"]
 
@@ -47,15 +46,13 @@ _HOW = (
 
 def method_of_mask(path: Path) -> Method | None:
     """Find out from the tags of a class raster of graven which method it is of; None where nothing says it."""
-    header = inspect(path)
-    tags = TiffSource(header, palette="index").tags if header.format == "tiff" else {}
-    if "GRAVEN_CLASSES" not in tags:
-        return None
-    listed = parse_json(tags["GRAVEN_CLASSES"], name=f"the list of classes in {path.name}")
-    named = {entry.get("id"): entry.get("name") for entry in listed if isinstance(entry, dict)}
-    if named == {entry.id: entry.name for entry in CONDITION_CLASSES.classes}:
-        return "condition"
-    return "petroglyph" if named == {entry.id: entry.name for entry in PETROGLYPH_CLASSES.classes} else None
+    named = stated_classes(path)
+    known: dict[Method, ClassTable] = {"condition": CONDITION_CLASSES, "petroglyph": PETROGLYPH_CLASSES}
+    return next((method for method, table in known.items() if named == _names(table)), None)
+
+
+def _names(table: ClassTable) -> dict[int, str]:
+    return {entry.id: entry.name for entry in table.classes}
 
 
 def opened_image(path: Path | None, *, height: int, width: int, what: str) -> Raster | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graven.cli.console import Console
-from graven.cli.options import Json, Overwrite, Quiet
+from graven.cli.options import Json, Overwrite, Quiet, split_names
 
 __all__ = ["evaluate"]
 
@@ -29,6 +29,10 @@ def evaluate(
             help="Regular expression that finds the site or fold in a name, for rows of the benchmark's table."
         ),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Names of several classes, in the order of their numbers; masks of graven name theirs."),
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -44,6 +48,7 @@ def evaluate(
         tolerance_px=tolerance,
         protocol=protocol,
         group_by=group_by,
+        classes=split_names(classes or ""),
         overwrite=overwrite,
         monitor=console,
     )

@@ -34,6 +34,7 @@ __all__ = [
     "number_classes",
     "read_class_mask",
     "read_class_table",
+    "stated_classes",
     "trace_classes",
     "write_class_png",
     "write_class_table",
@@ -126,6 +127,35 @@ def read_class_mask(
         )
     known = valid & (numbers != NODATA)
     return np.where(known, numbers, 0).astype(np.uint8), known
+
+
+def stated_classes(path: str | os.PathLike[str]) -> dict[int, str]:
+    """Read which classes a mask says that it holds.
+
+    Parameters
+    ----------
+    path : path
+        Class raster of graven; or a mask that ``graven prepare`` wrote, with ``classes.json`` up to two folders above.
+
+    Returns
+    -------
+    dict of int to str
+        Names by number; empty where nothing says it.
+
+    Raises
+    ------
+    FormatRefused, ImageDamaged
+        As `graven.io.gate.inspect`.
+    DataError
+        If the list is damaged.
+    """
+    header = inspect(path)
+    tags = TiffSource(header, palette="index").tags if header.format == "tiff" else {}
+    if "GRAVEN_CLASSES" in tags:
+        return _named(parse_json(tags["GRAVEN_CLASSES"], name=f"the list of classes in {Path(path).name}"))
+    tables = [folder / "classes.json" for folder in Path(path).absolute().parents[:3]]
+    found = next((table for table in tables if table.is_file()), None)
+    return {} if found is None else {entry.id: entry.name for entry in read_class_table(found).classes}
 
 
 def write_class_png(target: str | os.PathLike[str], numbers: NDArray[np.uint8], *, classes: ClassTable) -> None:

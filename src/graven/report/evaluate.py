@@ -45,12 +45,13 @@ EXPLAINED: Mapping[str, str] = {
     "hit_rate": "the same as recall",
     "false_alarm_rate": "of what was marked, the share that is not a mark",
     "boundary_f1": "F1 of the outlines, where a small stated distance is forgiven",
+    "pfm": "F1 that asks how much of the true centre lines was found, and what of the marked surface is right",
     "cldice": "F1 of the centre lines: are thin parts found, and is nothing cut through",
 }
 """Metrics in one sentence each, by the first part of their name."""
 
 PICTURE_PX = 900
-_LABELS = {"f1": "F1", "miou": "MIoU", "iou": "IoU", "dsc": "DSC", "cldice": "clDice"}
+_LABELS = {"f1": "F1", "miou": "MIoU", "iou": "IoU", "dsc": "DSC", "cldice": "clDice", "pfm": "pFM"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,15 @@ class EvaluationRow:
         Judged pixels.
     is_summary : bool
         Printed below the images, in bold.
+    class_name : str
+        Class that is judged; empty where there is only one.
     """
 
     name: str
     scores: Mapping[str, float | None]
     n_pixels: int | None = None
     is_summary: bool = False
+    class_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,8 @@ def evaluation_rows(rows: Sequence[EvaluationRow]) -> list[dict[str, Cell]]:
     Returns
     -------
     list of dict
-        ``name``, ``n_pixels`` and every metric; an undefined one is None, since JSON knows no NaN.
+        ``name``, ``class`` where there are several, ``n_pixels`` and every metric; an undefined one is None, since
+        JSON knows no NaN.
 
     Examples
     --------
@@ -154,8 +159,12 @@ def evaluation_rows(rows: Sequence[EvaluationRow]) -> list[dict[str, Cell]]:
     [{'name': 'a', 'n_pixels': 4, 'f1': None}]
     """
     plain: list[dict[str, Cell]] = []
+    with_classes = any(row.class_name for row in rows)
     for row in rows:
-        values: dict[str, Cell] = {"name": row.name, "n_pixels": row.n_pixels}
+        values: dict[str, Cell] = {"name": row.name}
+        if with_classes:
+            values["class"] = row.class_name
+        values["n_pixels"] = row.n_pixels
         values.update((key, defined_score(value)) for key, value in row.scores.items())
         plain.append(values)
     return plain
@@ -175,15 +184,23 @@ def evaluation_report(report: EvaluationReport) -> str:
         HTML 5; equal input gives equal text.
     """
     metrics = list(report.rows[0].scores)
+    with_classes = any(row.class_name for row in report.rows)
     values = {
+        "with_classes": with_classes,
         "page_title": f"{report.title} – evaluation",
         "generator": f"graven {report.version}",
         "report": report,
-        "head": ["Image", "Judged pixels", *(metric_label(name) for name in metrics)],
+        "head": [
+            "Image",
+            *(["Class"] if with_classes else []),
+            "Judged pixels",
+            *(metric_label(name) for name in metrics),
+        ],
         "rows": [
             {
                 "name": row.name,
                 "is_summary": row.is_summary,
+                "class_name": row.class_name,
                 "cells": ["–" if row.n_pixels is None else format_count(row.n_pixels)]
                 + [_score(row.scores[name]) for name in metrics],
             }
