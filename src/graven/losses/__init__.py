@@ -1,7 +1,7 @@
 """Losses: one per file, a function and a thin module around it.
 
 Those of the petroglyph and engraving methods ask one question of a pixel and take logits (N, 1, H, W); those of the
-condition method choose between classes and take (N, K, H, W).
+condition method choose between classes and take (N, K, H, W). Those of reliefs take depth, classes and graded edges.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from graven.losses.boundary_enhancement import BELoss, be_loss, boundary_enhance
 from graven.losses.class_boundary import ClassBoundaryLoss, class_boundary_loss
 from graven.losses.cldice import ClDiceLoss, cldice_loss
 from graven.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
+from graven.losses.cross_pseudo import cross_pseudo_loss
 from graven.losses.dice import DiceLoss, dice_loss
 from graven.losses.focal import FocalLoss, focal_loss
 from graven.losses.generalised_dice import GeneralisedDiceLoss, generalised_dice_loss
@@ -24,6 +25,9 @@ from graven.losses.mixed import MixedLoss, mixed_loss
 from graven.losses.multiclass_dice import MulticlassDiceLoss, multiclass_dice_loss
 from graven.losses.multiclass_focal import MulticlassFocalLoss, multiclass_focal_loss
 from graven.losses.pooled_dice import PooledDiceLoss, pooled_dice_loss
+from graven.losses.relief import ReliefLoss, ReliefOutputs, ReliefTerms, ReliefTruth, relief_loss, relief_total
+from graven.losses.silog import SilogLoss, silog_loss
+from graven.losses.soft_edges import edge_class_loss, edge_match_loss, expected_class, matching_weight, soft_edge_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +49,11 @@ __all__ = [
     "MulticlassDiceLoss",
     "MulticlassFocalLoss",
     "PooledDiceLoss",
+    "ReliefLoss",
+    "ReliefOutputs",
+    "ReliefTerms",
+    "ReliefTruth",
+    "SilogLoss",
     "balanced_bce_loss",
     "be_loss",
     "begl_loss",
@@ -55,13 +64,22 @@ __all__ = [
     "class_boundary_loss",
     "cldice_loss",
     "cross_entropy_loss",
+    "cross_pseudo_loss",
     "dice_loss",
+    "edge_class_loss",
+    "edge_match_loss",
+    "expected_class",
     "focal_loss",
     "generalised_dice_loss",
+    "matching_weight",
     "mixed_loss",
     "multiclass_dice_loss",
     "multiclass_focal_loss",
     "pooled_dice_loss",
+    "relief_loss",
+    "relief_total",
+    "silog_loss",
+    "soft_edge_loss",
 ]
 
 LOSSES: dict[str, Callable[..., nn.Module]] = {
