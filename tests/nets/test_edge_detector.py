@@ -54,5 +54,5 @@ def test_it_learns_a_step() -> None:
 def test_refusals() -> None:
     with pytest.raises(InputError, match="divisible by 8"):
         EdgeDetector()(torch.zeros(1, 3, 30, 32))
-    with pytest.raises(UsageError, match="one class or more"):
+    with pytest.raises(UsageError, match="a class or more and four widths"):
         EdgeDetector(n_classes=0)

@@ -19,10 +19,10 @@ from graven.nets.blocks import ConvNormAct, NormName, ResidualBlock, check_input
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CompactUNet"]
+__all__ = ["CompactUNet", "Up"]
 
 
-class _Up(nn.Module):
+class Up(nn.Module):
     """Enlarge bilinearly, join with the encoder level, convolve once at full width of the level."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int, *, norm: NormName) -> None:
@@ -31,6 +31,7 @@ class _Up(nn.Module):
         self.conv = ConvNormAct(out_channels + skip_channels, out_channels, norm=norm)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Give a map of the size of `skip`, which is twice that of `x`."""
         x = functional.interpolate(self.squeeze(x), scale_factor=2.0, mode="bilinear", align_corners=False)
         out: Tensor = self.conv(torch.cat([x, skip], dim=1))
         return out
@@ -109,7 +110,7 @@ class CompactUNet(nn.Module):
         self.encoder = nn.ModuleList(levels)
         ups: list[nn.Module] = []
         for skip, width in zip(reversed(widths[:-1]), decoder_widths, strict=True):
-            ups.append(_Up(previous, skip, width, norm=norm))
+            ups.append(Up(previous, skip, width, norm=norm))
             previous = width
         self.decoder = nn.ModuleList(ups)
         self.head = nn.Conv2d(previous, cell_px**2 * n_classes, 3, padding=1)
@@ -134,11 +135,20 @@ class CompactUNet(nn.Module):
             If the size is no multiple; the message says to which size to pad.
         """
         check_input(x, in_channels=self.in_channels, multiple=self.multiple, name="CompactUNet")
+        return self.decode(self.encode(x))
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Give the maps of all levels, the deepest last."""
         x = self.stem(functional.pixel_unshuffle(x, self.cell_px))
         skips: list[Tensor] = []
         for level in self.encoder:
             x = level(x)
             skips.append(x)
+        return skips
+
+    def decode(self, skips: list[Tensor]) -> Tensor:
+        """Turn the maps of all levels into logits."""
+        x = skips[-1]
         for up, skip in zip(self.decoder, reversed(skips[:-1]), strict=True):
             x = up(x, skip)
         return functional.pixel_shuffle(self.head(x), self.cell_px)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from graven.errors import UsageError
 from graven.nets.blocks import check_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["EdgeDetector"]
 
@@ -25,10 +30,13 @@ class EdgeDetector(nn.Module):
     n_classes : int, >= 1
         Classes of edges; with 1 it is the published detector of 674,500 parameters, with 6 it has 689,560.
 
+    widths : sequence of 4 int
+        Channels of the blocks; the published ones by default.
+
     Raises
     ------
     UsageError
-        If there is no class.
+        If there is no class, or not four widths.
 
     Notes
     -----
@@ -48,12 +56,12 @@ class EdgeDetector(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, *, n_classes: int = 6) -> None:
+    def __init__(self, *, n_classes: int = 6, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
-        if n_classes < 1:
-            raise UsageError(f"an edge detector needs one class or more, got {n_classes}")
+        if n_classes < 1 or len(widths) != len(WIDTHS):
+            raise UsageError(f"an edge detector needs a class or more and four widths, got {n_classes} and {widths}")
         self.n_classes, self.multiple = n_classes, 8
-        first, second, third, fourth = WIDTHS
+        first, second, third, fourth = widths
         self.register_buffer("mean", torch.tensor(MEAN_BGR).reshape(1, 3, 1, 1), persistent=False)
         self.block1 = _double(3, first, stride=2, last_relu=True)
         self.block2 = _double(first, second, stride=1, last_relu=False)
@@ -65,9 +73,9 @@ class EdgeDetector(nn.Module):
         self.guide4 = _project(third, fourth)
         self.block4 = nn.ModuleList([_DenseLayer(third, fourth), *(_DenseLayer(fourth, fourth) for _ in range(2))])
         self.heads = nn.ModuleList(
-            _head(width, n_classes, n_doublings=n) for width, n in zip(WIDTHS, (1, 1, 2, 3), strict=True)
+            _head(width, n_classes, n_doublings=n) for width, n in zip(widths, (1, 1, 2, 3), strict=True)
         )
-        self.fusion = _Fusion(n_classes, n_maps=len(WIDTHS))
+        self.fusion = _Fusion(n_classes, n_maps=len(widths))
         _init(self)
 
     def forward(self, x: Tensor) -> Tensor:
