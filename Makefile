@@ -50,7 +50,7 @@ bench-peers: .venv/.dev-stamp  ## install what graven is measured beside (benchm
 docs: .venv/.docs-stamp  ## build the documentation into docs/_build/html; a warning is an error
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
-demo: .venv/.base-stamp  ## install the base (no PyTorch) and trace a generated rock panel into graven-demo/
+demo: .venv/.base-stamp  ## install the base (no PyTorch) and document three generated surfaces into graven-demo/
 	@$(BIN)/graven demo
 
 wheel-demo: .venv/.base-stamp  ## build the wheel and run the demo from it in an empty environment without PyTorch

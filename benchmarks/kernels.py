@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import statistics
 import time
-from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -21,6 +22,9 @@ from scipy import ndimage
 from skimage import measure as skimage_measure
 from skimage.morphology import thin as skimage_thin
 
+from benchmarks.case import Case
+from benchmarks.surfaces import surface_cases
+from graven.io.masks import read_mask
 from graven.measure.components import Runs, find_components, runs_of
 from graven.measure.paths import Paths, paths_between_nodes, pixels_of
 from graven.measure.thinning import distance_to_border, thin
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["Case", "cases", "main", "missing_peers", "rows", "same_as_skan", "same_as_sknw"]
+__all__ = ["cases", "main", "missing_peers", "rows", "same_as_skan", "same_as_sknw"]
 
 PEERS = {"torchmetrics": "torchmetrics", "sklearn": "scikit-learn", "sknw": "sknw", "skan": "skan"}
 """Modules that graven does without, and what to install for them."""
@@ -42,26 +46,8 @@ PEERS = {"torchmetrics": "torchmetrics", "sklearn": "scikit-learn", "sknw": "skn
 FIGURES = (11, 12, 15, 16)
 """Seeds of panels with figures; they cover a seventh of the mask."""
 
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One kernel and those it is set beside.
-
-    Attributes
-    ----------
-    what, ours, goal : str
-        In words; the goal is for the ratio of its peers' time over ours, or of ours over a limit.
-    run : callable
-        Our kernel.
-    peers : dict of str to pair of callables
-        The kernel of a peer, and ``equal(ours, theirs)``. None instead of it makes a limit: what no kernel can beat.
-    """
-
-    what: str
-    ours: str
-    goal: str
-    run: Callable[[], Any]
-    peers: dict[str, tuple[Callable[[], Any], Callable[[Any, Any], bool] | None]] = field(default_factory=dict)
+PAGES, N_PAGES = "lines/dibco", 20
+"""Folder of scanned pages (``images``, ``masks``) below the data, and how many of them are scored."""
 
 
 def missing_peers() -> list[str]:
@@ -69,7 +55,7 @@ def missing_peers() -> list[str]:
     return [package for module, package in PEERS.items() if importlib.util.find_spec(module) is None]
 
 
-def rows(n: int, megapixels: float) -> list[dict[str, Any]]:
+def rows(n: int, megapixels: float, data: Path | None = None) -> list[dict[str, Any]]:
     """Time all kernels beside their peers.
 
     Parameters
@@ -78,6 +64,8 @@ def rows(n: int, megapixels: float) -> list[dict[str, Any]]:
         Rounds; every kernel and peer runs once in each.
     megapixels : float, > 0
         Size of the masks.
+    data : Path, optional
+        Folder with real masks; without it their case is left out.
 
     Returns
     -------
@@ -86,7 +74,7 @@ def rows(n: int, megapixels: float) -> list[dict[str, Any]]:
         time of the peer over ours, and ours over that of a limit; `equal` says whether both gave the same, and is None
         for a limit.
     """
-    return [row for case in cases(megapixels) for row in _time(case, n)]
+    return [row for case in cases(megapixels, data) for row in _time(case, n)]
 
 
 def _time(case: Case, n: int) -> list[dict[str, Any]]:
@@ -130,13 +118,15 @@ def _mask(megapixels: float) -> Mask:
     return np.tile(block, (n_rows, n_columns))
 
 
-def cases(megapixels: float) -> Iterator[Case]:
+def cases(megapixels: float, data: Path | None = None) -> Iterator[Case]:
     """Give the kernels one after the other, so that only the arrays of one are held.
 
     Parameters
     ----------
     megapixels : float, > 0
         Size of the masks.
+    data : Path, optional
+        As for `rows`.
 
     Yields
     ------
@@ -161,9 +151,12 @@ def cases(megapixels: float) -> Iterator[Case]:
         lambda: pseudo_fmeasure(preds, target),
         {"scikit-image": (lambda: _pfm_of_skimage(preds, target), lambda ours, theirs: abs(ours - theirs) < 1e-12)},
     )
+    if data is not None:
+        yield _pages(data / PAGES)
     yield _distance(target)
     yield _components(target)
     yield _graph(thin(target.view(np.uint8))[0].astype(bool))
+    yield from surface_cases(megapixels)
 
 
 def _counts(preds: Mask, target: Mask) -> Case:
@@ -228,6 +221,29 @@ def _pfm_of_skimage(preds: Mask, target: Mask) -> float:
     precision = (preds & target).sum() / preds.sum()
     recall = (line & preds).sum() / line.sum()
     return float(2 * precision * recall / (precision + recall))
+
+
+def _pages(folder: Path) -> Case:
+    """Score Otsu's threshold on scanned pages with their true ink."""
+    paths = sorted((folder / "masks").glob("*.png"))[:N_PAGES]
+    if len(paths) < N_PAGES:
+        raise SystemExit(f"{folder} must hold {N_PAGES} pages (images and masks), it has {len(paths)}; see --data")
+    pairs = []
+    for path in paths:
+        grey = cv2.imread(str(folder / "images" / path.name), cv2.IMREAD_GRAYSCALE)
+        _, ink = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+        pairs.append((ink.astype(bool), read_mask(path, size=grey.shape)[0]))
+
+    def same(ours: Any, theirs: list[float]) -> bool:
+        return bool(np.allclose(ours, theirs, rtol=0, atol=1e-12))
+
+    return Case(
+        f"pFM of {N_PAGES} scanned pages",
+        "metrics.pseudo_fmeasure",
+        "≥ 3",
+        lambda: [pseudo_fmeasure(*pair) for pair in pairs],
+        {"scikit-image": (lambda: [_pfm_of_skimage(*pair) for pair in pairs], same)},
+    )
 
 
 def _distance(mask: Mask) -> Case:
@@ -325,11 +341,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("-n", type=int, default=5, help="rounds")
     parser.add_argument("--megapixels", type=float, default=16.0, help="size of the masks")
+    parser.add_argument("--data", type=Path, default=os.environ.get("GRAVEN_DATA"), help="folder with lines/dibco")
     asked = parser.parse_args()
     for package in missing_peers():
         print(f"{package} is not installed and left out; `make bench-peers` installs it")
     print(f"{'what':34s} {'peer':14s} {'ratio':>8s} {'min – max':>18s}  {'goal':6s} equal")
-    for case in cases(asked.megapixels):
+    for case in cases(asked.megapixels, asked.data):
         for row in _time(case, asked.n):
             spread = f"{row['ratio_min']:.2f} – {row['ratio_max']:.2f}"
             verdict = {None: "", True: "yes", False: "NO"}[row["equal"]]

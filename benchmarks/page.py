@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.contenders import CONTENDERS, FLOOR
-from benchmarks.goals import GOALS, Results, above_model_mb, over, ratio_of
+from benchmarks.goals import GOALS, Results, above_model_mb, over, ratio_of, stroke_ms
 from benchmarks.plots import plot
 from benchmarks.rows import Row, Spread, key_of, paired, select, write_rows
 
@@ -25,7 +25,8 @@ HEAD = """# Benchmarks
 *For engineers.*
 
 How fast graven segments a whole image on a processor, and in how much memory, beside the network alone and beside what
-else one would use with the same network. `python -m benchmarks.page` writes this page from the CSV files beside it.
+else one would use with the same network; how fast its kernels are beside those of others; and how long a person waits
+after a stroke. `python -m benchmarks.page` writes this page from the CSV files beside it.
 
 Times are ratios of one run: in each round everybody predicts the same panel in the same process, one after the other,
 and every round begins with another. A cell is the median over the rounds, with the smallest and the largest. Seconds of
@@ -54,6 +55,13 @@ peers, which call it on as many tiles at once as it takes.
   with the weights of graven.
 * *eager PyTorch in float32*: the naive accumulator around the same network, as a script would have it.
 
+**Kernels.** Photometric stereo from 24 synthetic images; the robust peer in NumPy sorts, trims and reweighs all pixels
+of a block at once, with `numpy.linalg.solve`. The direct solver is SciPy's. Scanned pages are those of `lines/dibco` in
+the folder that `GRAVEN_DATA` or `--data` names, scored with Otsu's threshold; without it they are left out.
+
+**One stroke.** A session as `graven refine` has it draws a stroke, asks the second network about every patch that sees
+it, and reads the probability there. What the first network said is known by then.
+
 Who needs more than 12 GiB for a panel is left out.
 
 **Memory.** Each in a process of its own: the largest proportional set size of the process tree, sampled ten times a
@@ -75,6 +83,7 @@ def write(folder: Path) -> None:
     sections += _memory(results, folder)
     sections += _differences(results)
     sections += _kernels(results.kernels)
+    sections += _strokes(results.stroke)
     sections += _engines(results.engines)
     sections += _training(results.training)
     sections += _batch(results.batch)
@@ -265,6 +274,30 @@ def _kernels(rows: Sequence[Row]) -> list[str]:
         return []
     text = "The time of the other over that of graven; for a limit, which no kernel can beat, that of graven over it."
     return [f"## Kernels\n\n{text}\n\n" + _table(lines)]
+
+
+def _strokes(rows: Sequence[Row]) -> list[str]:
+    lines = []
+    for network, grid in dict.fromkeys((row["network"], row["grid"]) for row in rows):
+        here = select(rows, network=network, grid=grid)
+        middle, late = stroke_ms(here)
+        lines.append(
+            {
+                "network": f"{network}, {here[0]['weights']} weights",
+                "stroke on": grid,
+                "patches asked": f"{sum(int(row['n_tiles']) for row in here) / len(here):.1f}",
+                "median": f"{middle:.0f} ms",
+                "p95": f"{late:.0f} ms",
+                "strokes": len(here),
+            }
+        )
+    if not lines:
+        return []
+    text = (
+        "From a stroke to the probability of everything that it may have changed, in float32. The goal is in "
+        "milliseconds, so these are the only times on this page; they hold for this machine and what ran beside."
+    )
+    return [f"## One stroke\n\n{text}\n\n" + _table(lines)]
 
 
 def _machines(path: Path) -> str:

@@ -53,9 +53,9 @@ def engine_rows(n_panels: int) -> list[dict[str, Any]]:
     return found
 
 
-def kernel_rows(n: int, megapixels: float) -> list[dict[str, Any]]:
+def kernel_rows(n: int, megapixels: float, data: Path | None) -> list[dict[str, Any]]:
     """Take the rows of `benchmarks.kernels`."""
-    return kernels.rows(n, megapixels)
+    return kernels.rows(n, megapixels, data)
 
 
 def batch_rows(folder: Path, *, n: int, size_px: int, say: Callable[[str], None]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ Raw measurements are written as CSV as soon as each part is done; tables and plo
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-PARTS = ("whole", "memory", "kernels", "engines", "training", "batch", "help")
+PARTS = ("whole", "memory", "kernels", "stroke", "engines", "training", "batch", "help")
 DOCS = Path("docs/benchmarks")
 WORK = Path("build/benchmarks")
 
@@ -40,7 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if {"whole", "memory"} & set(asked.only):
         _whole(asked, sizes, n)
     if "kernels" in asked.only:
-        write_rows(asked.out / "kernels.csv", parts.kernel_rows(n, 1.0 if asked.quick else 16.0))
+        write_rows(asked.out / "kernels.csv", parts.kernel_rows(n, 1.0 if asked.quick else 16.0, asked.data))
+    if "stroke" in asked.only:
+        from benchmarks.stroke import stroke_rows
+
+        write_rows(asked.out / "stroke.csv", stroke_rows(asked.work, n=5 if asked.quick else 40, say=_say))
     if "engines" in asked.only:
         write_rows(asked.out / "engines.csv", parts.engine_rows(2 if asked.quick else 16))
     if "training" in asked.only:
@@ -102,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
         "--contenders", type=_listed(tuple(CONTENDERS)), default=tuple(CONTENDERS), help="keys; default is all"
     )
     parser.add_argument("--n", type=int, help="rounds of what takes less than a minute; default is 5")
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("GRAVEN_DATA"), help="folder with lines/dibco; default $GRAVEN_DATA"
+    )
     parser.add_argument("--note", help="what a reader must know of this run, such as work beside it")
     parser.add_argument("--out", type=Path, default=DOCS, help="folder of tables and plots")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of panels and results, kept for the next run")

@@ -5,8 +5,8 @@
     make demo
     .venv/bin/python docs/make_readme_pictures.py graven-demo [--chromium /usr/bin/chromium]
 
-``docs/pictures/demo.jpg`` shows panel, tracing and agreement. ``docs/pictures/report.jpg`` shows the first part of the
-report as a browser shows it; it is made only where a Chromium is named.
+``docs/pictures/demo.jpg`` shows surface, tracing and agreement, one row per method. ``docs/pictures/report.jpg`` shows
+the first part of the report of the rock panel as a browser shows it; it is made only where a Chromium is named.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from PIL import Image
 
 from graven.io.images import open_raster
 from graven.report import evaluation_overlay, outline_overlay, overview
-from graven.types import PETROGLYPH_CLASSES
+from graven.types import CONDITION_CLASSES, ENGRAVING_CLASSES, NODATA, PETROGLYPH_CLASSES, ClassTable
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
-SIDE_PX = 640
+SIDE_PX = 512
 GAP_PX = 8
-LIMIT_BYTES = 300_000
+LIMIT_BYTES = 400_000
 
 
 def _small(path: Path, how: str) -> np.ndarray:
@@ -47,19 +47,28 @@ def _save(picture: np.ndarray, name: str) -> Path:
 
 
 def demo_picture(demo: Path) -> Path:
-    """Put panel, tracing and agreement side by side."""
-    (image,) = (demo / "petroglyph" / "input").glob("*_image.tif")
-    (mask,) = (demo / "petroglyph" / "record").glob("*_mask.tif")
+    """Put surface, tracing and agreement side by side, one row per method."""
+    mirror = demo / "engraving"
+    rows = [
+        _row(demo / "petroglyph" / "input", demo / "petroglyph" / "record", PETROGLYPH_CLASSES),
+        _row(demo / "condition" / "input", demo / "condition" / "record", CONDITION_CLASSES),
+        _row(mirror / "input", mirror / "refined", ENGRAVING_CLASSES),
+    ]
+    gap = np.full((GAP_PX, rows[0].shape[1], 3), 255, np.uint8)
+    return _save(np.vstack([rows[0], gap, rows[1], gap, rows[2]]), "demo.jpg")
+
+
+def _row(made: Path, record: Path, classes: ClassTable) -> np.ndarray:
+    """Put one surface, its tracing and their agreement side by side."""
+    (image,) = made.glob("*_image.tif")
+    (mask,) = record.glob("*_mask.tif")
     photo = np.ascontiguousarray(np.moveaxis(_small(image, "mean")[:3], 0, -1))
     found = _small(mask, "labels")[0]
     truth = _small(image.with_name(image.name.replace("_image", "_mask")), "labels")[0]
-    panels = [
-        photo,
-        outline_overlay(photo, found, PETROGLYPH_CLASSES),
-        evaluation_overlay(found == 1, truth == 1, photo=photo),
-    ]
+    known = [np.where(labels == NODATA, 0, labels) > 0 for labels in (found, truth)]
+    panels = [photo, outline_overlay(photo, found, classes), evaluation_overlay(*known, photo=photo)]
     gap = np.full((photo.shape[0], GAP_PX, 3), 255, np.uint8)
-    return _save(np.hstack([panels[0], gap, panels[1], gap, panels[2]]), "demo.jpg")
+    return np.hstack([panels[0], gap, panels[1], gap, panels[2]])
 
 
 def report_picture(demo: Path, chromium: str) -> Path:

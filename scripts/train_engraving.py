@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from graven.api.bundling import best_network, check_pixels
+from graven.api.bundling import best_network, check_pixels, refining_pixels
 from graven.errors import GravenError
 from graven.io.bundle import Bundle, read_bundle, write_bundle
 from graven.io.fs import write_text_atomic
@@ -174,9 +174,7 @@ def check_batch(out: Path, stores: dict[str, PanelStore], role: str) -> NDArray[
     pixels = check_pixels(panel)
     if role == "segment":
         return pixels
-    batch = collate(validation_tiles([panel], tile_px=TILE_PX, max_per_panel=1))
-    initial, hints = refining(out, stores).interaction(batch)
-    return np.concatenate([batch.image.numpy(), initial.numpy(), hints[:, None]], axis=1).astype(np.float32)
+    return refining_pixels(refining(out, stores), panel, tile_px=TILE_PX)
 
 
 def refining(out: Path, stores: dict[str, PanelStore]) -> RefineTask:

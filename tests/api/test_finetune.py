@@ -35,23 +35,26 @@ run: {max_steps: STEPS, validate_every_steps: 10, checkpoint_every_steps: 10, pr
 @pytest.fixture(scope="module")
 def novice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle for paintings whose network has learnt nothing yet."""
+    return _bundle(tmp_path_factory.mktemp("novice"), "unet", {"widths": [4, 8], "n_classes": 3})
+
+
+def _bundle(folder: Path, network: str, options: dict[str, object]) -> Path:
+    """Write a bundle of a network with random weights."""
     import torch
 
     from graven.nets import build_net
     from graven.train.export import export_onnx
     from graven.train.task import Standardised
 
-    folder = tmp_path_factory.mktemp("novice")
     torch.manual_seed(0)
-    options = {"widths": [4, 8], "n_classes": 3}
-    model = Standardised(build_net("unet", **options), mean=(128.0,) * 3, std=(50.0,) * 3, is_exclusive=True)
-    export = export_onnx(model.eval(), folder / "novice.onnx", check_input=np.zeros((1, 3, 32, 32), np.uint8))
+    model = Standardised(build_net(network, **options), mean=(128.0,) * 3, std=(50.0,) * 3, is_exclusive=True)
+    export = export_onnx(model.eval(), folder / "novice.onnx", check_input=np.zeros((1, 3, 64, 64), np.uint8))
     spec = ModelSpec(
         name="novice",
         version="1.0",
         method="condition",
         role="segment",
-        network="unet",
+        network=network,
         network_options=options,
         classes=CONDITION_CLASSES,
         bands=("red", "green", "blue"),
@@ -249,3 +252,47 @@ def test_too_few_photographs_and_a_foreign_recipe_are_refused(novice: Path, tmp_
         finetune(few, model=str(novice), recipe="petroglyph-finetune", out=tmp_path / "out")
     with pytest.raises(UsageError, match="no folder"):
         finetune(tmp_path / "nowhere", model=str(novice))
+
+
+@pytest.mark.slow
+def test_the_recipe_for_petroglyphs_runs_as_it_stands(tmp_path: Path) -> None:
+    """An update or two of the bundled model; whether it becomes better is for real photographs to say."""
+    for part in ("images", "masks"):
+        (tmp_path / "rock" / part).mkdir(parents=True)
+    for number in range(5):
+        pixels = np.random.default_rng(number).normal(120, 12, (160, 160, 3))
+        mask = np.zeros((160, 160), np.uint8)
+        mask[40 : 60 + 8 * number, 50:110] = 255
+        pixels[mask > 0] += 50
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / "rock" / "images" / f"{number}.png")
+        Image.fromarray(mask).save(tmp_path / "rock" / "masks" / f"{number}.png")
+    result = finetune(tmp_path / "rock", model="petroglyph", out=tmp_path / "out", max_minutes=0.001)
+    assert result.counts == {"train": 3, "val": 1, "test": 1}
+    told = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    spec = read_bundle("petroglyph").spec
+    assert (told["settings"]["name"], told["settings"]["loss"]["name"]) == ("petroglyph-finetune", "begl")
+    assert [step["name"] for step in told["settings"]["prepare"]] == [step.name for step in spec.prepare]
+    assert told["settings"]["network"]["options"] == spec.network_options
+    assert (told["result"]["stopped_by"], told["result"]["steps"]) == ("minutes", 1)
+    assert set(result.before) == set(result.after) == {"miou", "iou_background", "iou_pecked"}
+    if told["result"]["best_step"] == 0:
+        assert result.after == pytest.approx(result.before, abs=0.01), "the weights are those it came with"
+    assert (tmp_path / "out" / "comparison.html").is_file()
+
+
+@pytest.mark.slow
+def test_a_network_with_norms_of_its_own_is_taught_as_well(tmp_path: Path) -> None:
+    """Ten updates of a network that has learnt nothing; `tests/train/test_transfer.py` has the others."""
+    from graven.train.checkpoint import load_tensors
+
+    options: dict[str, object] = {"encoder": "resnet18", "narrowing": 8, "n_classes": 3}
+    model = _bundle(tmp_path, "res_unet", options)
+    out = tmp_path / "out"
+    result = finetune(_photographs(tmp_path / "photos"), model=str(model), recipe=_recipe(tmp_path, steps=10), out=out)
+    told = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert told["settings"]["network"] == {"name": "res_unet", "options": options}
+    assert told["result"]["steps"] == 10
+    assert (out / "bundle").exists() == (result.after["miou"] > result.before["miou"])
+    weights, _ = load_tensors(out / "training" / "best.safetensors")
+    assert "net.encoder.layer4.1.conv2.bias" in weights, "the norms have gone into the convolutions"
+    assert not [name for name in weights if "running" in name]

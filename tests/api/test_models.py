@@ -13,7 +13,7 @@ from graven.errors import DataError, InputError, MismatchError, UsageError
 from graven.io.bundle import write_bundle
 from graven.predict.agreement import MAX_F1_CHANGE
 from graven.predict.engines import installed_engines
-from graven.types import PETROGLYPH_CLASSES, ModelSpec, Normalisation
+from graven.types import ENGRAVING_CLASSES, PETROGLYPH_CLASSES, ModelSpec, Normalisation, PrepareStep
 
 INPUT = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32), dtype=np.uint8)
 ANSWER = INPUT[:, :1].astype(np.float32) / 255
@@ -109,3 +109,61 @@ def test_scores_on_panels_are_those_of_float32(name: str, least: float) -> None:
 def test_panels_can_be_run_out_of(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there are 16 validation panels; --panels takes 0 to that, got 17"):
         verify(_bundle(tmp_path / "red"), n_panels=17)
+
+
+def _engraving(folder: Path, *, role: str = "segment", steps: tuple[str, ...] = ("highpass",)) -> str:
+    """Write a model that takes what lies deep for engraved: sigmoid(0.2 * (89.5 - height)), of the first band."""
+    bands = {"segment": ("height",), "refine": ("height", "logit", "hint")}[role]
+    if steps != ("highpass",):
+        bands = (*bands, "albedo")
+    weight = np.zeros((1, len(bands), 1, 1), np.float32)
+    weight[0, 0] = -0.2
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["image", "w", "b"], ["logits"]),
+            helper.make_node("Sigmoid", ["logits"], ["probability"]),
+        ],
+        "deep",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", len(bands), "h", "w"])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n", 1, "h", "w"])],
+        [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(np.array([17.9], np.float32), "b")],
+    )
+    network = folder.with_suffix(".onnx")
+    network.write_bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    )
+    spec = ModelSpec(
+        name="deep",
+        version="1.0",
+        method="engraving",
+        role=role,
+        network="by_hand",
+        network_options={},
+        classes=ENGRAVING_CLASSES,
+        bands=bands,
+        pixel_size_mm=0.05,
+        tile_px=256,
+        overlap_px=128,
+        normalisation=Normalisation((0.0,) * len(bands), (1.0,) * len(bands)),
+        prepare=tuple(PrepareStep(name) for name in steps),
+        threshold=0.5,
+        min_object_mm2=0.0,
+        companions={},
+        sha256="",
+    )
+    return str(write_bundle(folder, spec, network, "# deep\n").path)
+
+
+@pytest.mark.slow
+def test_engines_are_compared_on_bronzes_for_a_model_of_heights(tmp_path: Path) -> None:
+    rows = [row for row in verify(_engraving(tmp_path / "deep"), engine="openvino", n_panels=1) if "f1" in row]
+    assert rows[0]["precision"] == "float32"
+    assert rows[0]["f1_change"] == 0
+    assert all(0.1 < row["f1"] < 0.9 for row in rows)  # chance is below 0.1, and depth alone does not make a groove
+
+
+def test_panels_that_do_not_suit_a_model_are_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="betters what another one answers by a person's strokes"):
+        verify(_engraving(tmp_path / "refiner", role="refine"), n_panels=1)
+    with pytest.raises(InputError, match=r"takes height and albedo of 0\.05 mm, verify it without them"):
+        verify(_engraving(tmp_path / "both", steps=("highpass", "albedo")), n_panels=1)

@@ -81,7 +81,7 @@ def test_rows_have_what_the_page_shows_and_are_equal() -> None:
     assert all(row["ratio_min"] <= row["ratio_median"] <= row["ratio_max"] for row in found)
     assert {row["what"] for row in found if row["goal"]} >= {"pixel counts", "pFM"}
     limits = [row["peer"] for row in found if row["equal"] is None]
-    assert limits == ["read limit", "read limit"]
+    assert limits == ["read limit", "read limit", "stream limit", "copy limit"]
 
 
 def test_a_wrong_kernel_would_not_be_equal() -> None:

@@ -191,7 +191,7 @@ def test_an_unknown_part_is_refused_with_the_choices(capsys: pytest.CaptureFixtu
         main(["--only", "whole,speed"])
     assert left.value.code == 2
     assert (
-        "'speed' is unknown; choose from whole, memory, kernels, engines, training, batch, help"
+        "'speed' is unknown; choose from whole, memory, kernels, stroke, engines, training, batch, help"
         in capsys.readouterr().err
     )
 
@@ -215,3 +215,17 @@ def test_engines_and_training_have_their_goals(tmp_path: Path) -> None:
     assert found["training step of a plain float32 script over ours"] == ("U-Net 3.50 (n = 1) ×", "yes")
     assert found["data loading, share of a training step"] == ("1.00 (n = 1) %", "yes")
     assert "| U-Net | 3.50 (n = 1) | 1.0 % of a step |" in (tmp_path / "index.md").read_text(encoding="utf-8")
+
+
+def test_strokes_are_judged_by_their_slow_ones_on_one_patch(tmp_path: Path) -> None:
+    row = {"network": "compact", "weights": "random", "engine": "openvino", "grid": "one patch of 512 px", "n_tiles": 1}
+    other = {**row, "grid": "tiles of 256 px that share half", "n_tiles": 4}
+    seconds = [0.1] * 18 + [0.14, 0.16]  # the 95th percentile lies a twentieth of the way from 0.14 to 0.16
+    rows = [{**row, "stroke": k, "seconds": value} for k, value in enumerate(seconds)]
+    write_rows(tmp_path / "stroke.csv", [*rows, {**other, "stroke": 0, "seconds": 9.0}])
+    found = goals_of(tmp_path)
+    goal = "one stroke to a new mask, 512² patch, compact network"
+    assert found[goal] == ("141 ms, median 100 ms (20 strokes, random weights)", "yes")
+    assert found["the same with EfficientNet-B6"] == ("not measured", "")
+    lines = (tmp_path / "index.md").read_text(encoding="utf-8").splitlines()
+    assert "| compact, random weights | tiles of 256 px that share half | 4.0 | 9000 ms | 9000 ms | 1 |" in lines

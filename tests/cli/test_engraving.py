@@ -210,10 +210,12 @@ def test_strokes_hold_and_the_network_concludes_from_them(
     assert (labels[299:302, 22:58] == 1).all()  # against all that the networks say
     assert not labels[286:294].any()  # nothing is deep there, so nothing follows
     events = (tmp_path / "out" / "mirror_height_journal.jsonl").read_text(encoding="utf-8").splitlines()
-    actions = [json.loads(line).get("action") for line in events[1:]]
-    assert actions[:3] == ["import"] * 3
-    assert set(actions[3:]) == {"refine"}
-    assert len(actions[3:]) == facts["n_tiles"]
+    told = [json.loads(line) for line in events[1:]]
+    assert [event["action"] for event in told[:3]] == ["import"] * 3
+    assert {event["action"] for event in told[3:]} == {"refine"}
+    assert len({event["uid"] for event in told[3:]}) == facts["n_tiles"]
+    run = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert [entry["name"] for entry in run["inputs"]] == [mirror.name, drawn_here.name, "deep", "hear"]
     assert (tmp_path / "out" / "mirror_height_strokes.px.geojson").is_file()
 
 
@@ -300,3 +302,84 @@ def test_strokes_keep_their_edges_and_their_author_on_a_finer_grid(
     near = cv2.dilate(told.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # a pixel of the working grid, on each side
     assert not (labels == 1)[560:640][~near[560:640]].any()  # no groove is there
     assert [one.author for one in stroke] == ["E. Vasari"]
+
+
+def test_what_a_person_drew_is_never_too_small(graven: Callable, mirror: Path, grooves: Path, tmp_path: Path) -> None:
+    """A dash of 10 px is far below the smallest object here, which the deep groove is not."""
+    path = strokes(tmp_path / "dash.px.geojson", ("add", [[29, 300.5], [32, 300.5]]))
+    options = (*SCALED, "--min-object", "1.5", "-q")  # mm2; the groove has 1400 px of 0.0025 mm2
+    assert graven("refine", mirror, "--strokes", path, "-m", grooves, "-o", "out", *options).code == 0
+    labels = tifffile.imread(tmp_path / "out" / "mirror_height_mask.tif")
+    assert (labels[298:303, 28:33] == 1).all()
+    assert (labels[78:83, 65:255] == 1).all()
+    assert len(table(tmp_path / "out" / "measures.csv")) == 2
+    assert graven("segment", mirror, "-m", grooves, "-o", "first", *SCALED, "--min-object", "5", "-q").code == 0
+    assert not (tifffile.imread(tmp_path / "first" / "mirror_height_mask.tif") == 1).any()
+
+
+def test_a_journal_is_gone_on_with_and_gives_the_same_bytes(
+    graven: Callable, mirror: Path, grooves: Path, tmp_path: Path
+) -> None:
+    first = strokes(tmp_path / "first.px.geojson", ("add", [[100, 200.5], [140, 200.5]]))
+    second = strokes(tmp_path / "second.px.geojson", ("erase", [[120, 80.5], [150, 80.5]]))
+    both = strokes(
+        tmp_path / "both.px.geojson", ("add", [[100, 200.5], [140, 200.5]]), ("erase", [[120, 80.5], [150, 80.5]])
+    )
+    common = ("-m", grooves, *SCALED, "-q")
+    journal = tmp_path / "a" / "mirror_height_journal.jsonl"
+    assert graven("refine", mirror, "--strokes", first, "-o", "a", *common).code == 0
+    assert graven("refine", mirror, "--journal", journal, "--strokes", second, "-o", "b", *common).code == 0
+    assert graven("refine", mirror, "--strokes", both, "-o", "c", *common).code == 0
+    assert graven("refine", mirror, "--journal", tmp_path / "b" / journal.name, "-o", "d", *common).code == 0
+    found = {name: tifffile.imread(tmp_path / name / "mirror_height_prob.tif") for name in "abcd"}
+    assert not np.array_equal(found["a"], found["b"])
+    assert np.array_equal(found["b"], found["c"])
+    assert np.array_equal(found["b"], found["d"])
+    assert (tmp_path / "b" / journal.name).read_bytes() == (tmp_path / "d" / journal.name).read_bytes()
+    run = json.loads((tmp_path / "b" / "run.json").read_text(encoding="utf-8"))
+    assert [entry["name"] for entry in run["inputs"]][1:3] == [second.name, journal.name]
+    assert len(json.loads((tmp_path / "d" / "mirror_height_strokes.px.geojson").read_text())["features"]) == 2
+
+
+def test_a_journal_is_of_one_image_frame_and_object(
+    graven: Callable, mirror: Path, grooves: Path, tmp_path: Path
+) -> None:
+    path = strokes(tmp_path / "mine.px.geojson", ("add", [[100, 200.5], [140, 200.5]]))
+    common = ("-m", grooves, "-q")
+    assert graven("refine", mirror, "--strokes", path, "-o", "out", *common, *SCALED).code == 0
+    journal = tmp_path / "out" / "mirror_height_journal.jsonl"
+    other = tmp_path / "other" / mirror.name
+    other.parent.mkdir()
+    tifffile.imwrite(other, drawn()[:, :-1])
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, 160:] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    for image, options, what in (
+        (other, SCALED, "size was [320, 320], now [320, 319]"),
+        (mirror, ("--scale", "0.03mm/px"), "frame was"),
+        (mirror, (*SCALED, "--object-mask", tmp_path / "mask.png"), "prepare was"),
+    ):
+        result = graven("refine", image, "--journal", journal, "-o", "again", *common, *options)
+        assert result.code == 2
+        assert "is the journal of something else" in result.err
+        assert what in result.err
+        assert len(result.err.splitlines()) == 1
+        assert not (tmp_path / "again").exists()
+    result = graven("refine", mirror, "--journal", tmp_path / "none.jsonl", "-o", "again", *common)
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "there is no journal at" in result.err
+    result = graven("refine", mirror, "-o", "again", *common)
+    assert result.code == 1
+    assert "give strokes to draw, or a journal to go on with" in result.err
+
+
+def test_the_object_mask_is_an_input_of_the_run(graven: Callable, mirror: Path, grooves: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "mask.png"), np.full((SIDE, SIDE), 255, np.uint8))
+    options = ("-m", grooves, *SCALED, "--object-mask", tmp_path / "mask.png", "-q")
+    path = strokes(tmp_path / "mine.px.geojson", ("add", [[100, 200.5], [140, 200.5]]))
+    assert graven("segment", mirror, "-o", "a", *options).code == 0
+    assert graven("refine", mirror, "--strokes", path, "-o", "b", *options).code == 0
+    for name, expected in (("a", ["mask.png", "deep"]), ("b", [path.name, "mask.png", "deep", "hear"])):
+        run = json.loads((tmp_path / name / "run.json").read_text(encoding="utf-8"))
+        assert [entry["name"] for entry in run["inputs"]] == [mirror.name, *expected]
+        assert all(len(entry["sha256"]) == 64 for entry in run["inputs"])

@@ -251,3 +251,49 @@ def test_a_record_of_change_is_not_measured_again(
     result = graven("measure", "c_traces.gpkg", "-o", "out", "-q")
     assert (result.code, result.err.count("\n")) == (2, 1)
     assert "between two dates" in result.err
+
+
+def test_the_surface_of_the_record_is_that_of_its_edited_traces(
+    graven: Callable, damage_model: Path, record: Path, tmp_path: Path
+) -> None:
+    """A region of interest left of x = 260 px, which cuts the larger loss."""
+    command = ("segment", "beam.png", "-m", damage_model, "--scale", "0.1mm/px", "-q")
+    assert graven(*command, "--roi", "POLYGON((0 0, 260 0, 260 240, 0 240, 0 0))", "-o", "part").code == 0
+    package = tmp_path / "part" / "beam_traces.gpkg"
+    same = graven("measure", package, "-o", "same", "--json")
+    assert same.lines()[-1]["notes"] == []
+    before, after = _totals(tmp_path / "part"), _totals(tmp_path / "same")
+    assert before["craquelure.valid_area"] == pytest.approx(260 * 240 * PIXEL_MM**2)
+    for name in ("valid_area", "density", "n_islands", "n_islands_open", "n_nodes_I"):
+        assert after[f"craquelure.{name}"] == pytest.approx(before[f"craquelure.{name}"], rel=1e-5), name
+    page = (tmp_path / "same" / "beam_report.html").read_text(encoding="utf-8")
+    assert "62400 of 72000 px, where something was known" in page
+    square = shapely.Polygon([(20, 18), (22, 18), (22, 16), (20, 16)])  # x 200 to 220, y 60 to 80 px
+    _edit(package, ("INSERT INTO regions (geom, class_id) VALUES (?, 2)", (_blob(shapely.MultiPolygon([square])),)))
+    assert graven("measure", package, "-o", "drawn", "-q").code == 0
+    (new,) = [row for row in _rows(tmp_path / "drawn" / "measures.csv") if row["class"] == "paint_loss"][2:]
+    assert float(new["share"]) == pytest.approx(400 / 62400)
+    assert float(new["edge_distance_mm"]) == pytest.approx(40 * PIXEL_MM), "to the edge of what was looked at"
+    _edit(package, ("INSERT INTO strokes (geom, class_id) VALUES (?, 1)", (_line((200, 190), (280, 190)),)))
+    beyond = graven("measure", package, "-o", "beyond", "--json").lines()[-1]["notes"]
+    assert beyond[0].startswith("1 object that a person drew reaches beyond the layer surface")
+
+
+def test_traces_that_do_not_say_where_was_looked_are_told_so(
+    graven: Callable, damage_model: Path, record: Path, tmp_path: Path
+) -> None:
+    command = ("segment", "beam.png", "-m", damage_model, "-q")
+    assert graven(*command, "--roi", "POLYGON((0 0, 260 0, 260 240, 0 240, 0 0))", "-o", "part").code == 0
+    assert graven("export", "part", "--to", "gpkg", "-o", "alone", "-q").code == 0
+    facts = graven("measure", tmp_path / "alone" / "beam_traces.gpkg", "-o", "out", "--json").lines()[-1]
+    (note,) = facts["notes"]
+    assert note.startswith("beam_traces.gpkg counts 62400 of 72000 px as looked at, but does not say which")
+    assert _totals(tmp_path / "out")["craquelure.valid_area"] == 62400
+    again = graven("measure", tmp_path / "out" / "beam_traces.gpkg", "-o", "twice", "--json").lines()[-1]
+    assert again["notes"] == [note]
+    edge = _blob(shapely.MultiPolygon([shapely.box(0, 0, 150, 240)]))
+    package = tmp_path / "part" / "beam_traces.gpkg"
+    _edit(package, ("UPDATE surface SET geom = ?", (edge,)))
+    refused = graven("measure", package, "-o", "no", "-q")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "its layer surface covers 36000 px, but 62400 px were looked at" in refused.err

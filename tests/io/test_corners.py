@@ -84,7 +84,7 @@ class Turned(Case):
         return 3 + 0.002 * (x * right[0] + y * down[0]), 7 + 0.002 * (x * right[1] + y * down[1])
 
     def drawing(self, x: float, y: float) -> tuple[float, float]:
-        return tuple(1000 * value for value in self.frame(x, y))  # type: ignore[return-value]
+        return tuple(1000 * value for value in self.frame(x, y))  # type: ignore[return-value]  # two values
 
     def paper(self, x: float, y: float) -> tuple[float, float]:
         return 2 * x, 2 * y

@@ -125,7 +125,7 @@ def test_a_journal_is_neither_begun_twice_nor_continued_from_nothing(path, tmp_p
         read(tmp_path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no lock there")
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are taken with flock, which Windows lacks")
 def test_a_journal_is_open_in_one_process_at_a_time(path):
     code = f"""
 from pathlib import Path

@@ -69,7 +69,7 @@ class TestProperties:
     @given(mask=MASKS, connectivity=st.sampled_from([4, 8]))
     def test_labels_are_those_of_scipy_on_the_whole_array(self, mask: np.ndarray, connectivity: int) -> None:
         runs = Runs(*runs_of(mask), height=mask.shape[0], width=mask.shape[1])
-        label = label_runs(runs, connectivity=connectivity)  # type: ignore[arg-type]
+        label = label_runs(runs, connectivity=connectivity)  # type: ignore[arg-type]  # 4 or 8
         ours = np.zeros(mask.shape, int)
         for row, start, stop, value in zip(runs.row, runs.start, runs.stop, label, strict=True):
             ours[row, start:stop] = value + 1

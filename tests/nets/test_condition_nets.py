@@ -71,6 +71,15 @@ def test_res_unet_has_the_parameters_of_the_specification(vectors: Vectors) -> N
     assert n_parameters(net) == want["resunet_C_total_3_classes"]
 
 
+@pytest.mark.parametrize(("in_channels", "key"), [(1, "engraving_unet_1ch"), (3, "engraving_unet_3ch")])
+def test_the_networks_for_engraving_have_the_parameters_of_the_specification(
+    vectors: Vectors, in_channels: int, key: str
+) -> None:
+    with torch.device("meta"):
+        net = build_net("smp_unet", encoder="efficientnet-b6", in_channels=in_channels)
+    assert n_parameters(net) == vectors["X-PARAMS-1"]["expected"][key]
+
+
 def test_res_unet_levels_have_the_sizes_of_the_table() -> None:
     with torch.device("meta"):
         net, x = ResUNet(), torch.zeros(1, 3, 512, 512)

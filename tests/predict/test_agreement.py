@@ -43,7 +43,7 @@ def test_answers_that_cannot_be_compared_are_refused() -> None:
     ("found", "precision", "words"),
     [
         (Agreement(0.0021, 0.0, 0.0, 10_000), "bfloat16", "the mean difference is 0.0021, allowed is 0.002"),
-        (Agreement(0.0, 0.051, 0.0, 10_000), "float16", "the p99.9 difference is 0.051, allowed is 0.05"),
+        (Agreement(0.0, 0.251, 0.0, 10_000), "float16", "the p99.9 difference is 0.251, allowed is 0.25"),
         (Agreement(0.0, 0.0, 0.0021, 10_000), "bfloat16", "the share that changes sides is 0.0021, allowed is 0.002"),
         (Agreement(1.1e-5, 0.0, 0.0, 10_000), "float32", "the mean difference is 1.1e-05, allowed is 1e-05"),
         (Agreement(0.0, 0.0, 2 / 3, 3), "float32", "the share that changes sides is 0.667, allowed is 0.333"),
@@ -57,4 +57,4 @@ def test_what_is_beyond_a_bound_is_told(found: Agreement, precision: str, words:
 
 def test_one_value_may_lie_on_the_edge() -> None:
     check_agreement(Agreement(0.0, 0.0, 1 / 3, 3), "float32", what="a gate")
-    check_agreement(Agreement(0.002, 0.05, 0.002, 10_000), "bfloat16", what="a segmenter")
+    check_agreement(Agreement(0.002, 0.25, 0.002, 10_000), "bfloat16", what="a segmenter")

@@ -63,10 +63,24 @@ def test_every_engine_and_precision_agrees_with_the_stored_answer(bundle: str, n
     found = read_bundle(bundle)
     check = read_check(found)
     assert check is not None
-    for engine in load_variants(found.model_path, name):
+    for engine in load_variants(found.model_path, name, takes_floats=found.spec.takes_floats):
         comparison = Comparison(found.spec.threshold)
         comparison.add(engine(check[0]), check[1])
         check_agreement(comparison.result(), engine.precision, what=engine.reason)
+
+
+def test_logits_can_be_had_whole(name: str) -> None:
+    pixels = _pixels(5)
+    probs = load_engine(SEGMENTER, engine=name, precision="float32")(pixels)
+    logits = load_engine(SEGMENTER, engine=name, precision="float32", gives_logits=True)(pixels)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits.astype(np.float64))), probs, atol=1e-5)
+    assert logits.min() < -1
+
+
+def test_a_network_that_ends_otherwise_gives_no_logits(write_onnx: Callable[..., Path]) -> None:
+    with pytest.raises(DataError, match="must end in one Sigmoid to answer with logits"):
+        load_engine(write_onnx("gate"), gives_logits=True)
 
 
 def test_bfloat16_is_really_used_and_float32_can_be_had() -> None:

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from graven.errors import DataError, InputError
+from graven.refine.keeping import KEEPING, Keeping
 from graven.refine.local import (
     STEPS,
     Refiner,
+    Turn,
     answer_tile,
-    levels_from_logits,
+    in_steps,
     stitch,
     tiles_over,
     tiles_seeing,
@@ -78,22 +80,19 @@ def test_an_empty_window_touches_no_tile():
 def blended_one_by_one(
     grid: TileGrid, weights: NDArray[np.float64], base: NDArray[np.float32], answers: dict[Any, NDArray[np.int16]]
 ) -> NDArray[np.float32]:
-    """The weighted mean at every pixel, tile after tile."""
+    """The weighted mean of the changes at every pixel, tile after tile."""
     found = base.copy()
     for row in range(grid.height):
         for col in range(grid.width):
             total = whole = 0.0
-            answered = False
             for tile_row, tile_col, frame in grid.windows():
                 i, j = row - frame.row, col - frame.col
                 if not (0 <= i < grid.tile_px and 0 <= j < grid.tile_px):
                     continue
-                levels = answers.get((tile_row, tile_col))
-                value = float(base[row, col]) if levels is None else levels[i, j] / STEPS
-                total, whole = total + weights[i, j] * value, whole + weights[i, j]
-                answered |= levels is not None
-            if answered:
-                found[row, col] = total / whole
+                change = answers.get((tile_row, tile_col))
+                total += 0.0 if change is None else weights[i, j] * (change[i, j] / STEPS)
+                whole += weights[i, j]
+            found[row, col] += np.float32(total / whole)
     return found
 
 
@@ -131,9 +130,15 @@ def test_vector_b_stitch_2(vectors):
     assert 1 / (1 + np.exp(-found[0, 1])) == pytest.approx(vector["expected"]["probability"], abs=1e-6)
 
 
-def refiner(grid: TileGrid, predict: Any, weights: Any = None) -> Refiner:
+def refiner(grid: TileGrid, predict: Any, weights: Any = None, **options: Any) -> Refiner:
     side = grid.tile_px
-    return Refiner(predict=predict, grid=grid, weights=np.ones((side, side)) if weights is None else weights)
+    weights = np.ones((side, side)) if weights is None else weights
+    return Refiner(predict=predict, grid=grid, weights=weights, **options)
+
+
+def turn(hints: NDArray[np.int8], *, change: Any = 0, stroke: Any = None) -> Turn:
+    changes = np.broadcast_to(np.int16(change), hints.shape)
+    return Turn(hints, hints if stroke is None else stroke, changes)
 
 
 def test_the_network_sees_the_inputs_the_logits_and_the_hints_of_its_tile_mirrored_at_the_border():
@@ -147,20 +152,62 @@ def test_the_network_sees_the_inputs_the_logits_and_the_hints_of_its_tile_mirror
         seen.append(patch)
         return patch[1]
 
-    levels = answer_tile(refiner(grid, predict), raster_from_array(planes), hints, (1, 2))
     window = grid.window(1, 2)
+    change = answer_tile(refiner(grid, predict), raster_from_array(planes), (1, 2), turn(cut(hints, window)))
     expected = np.stack([cut(plane, window) for plane in (*planes, hints)])
     assert seen[0].dtype == np.float32
     assert np.array_equal(seen[0], expected.astype(np.float32))
-    assert np.array_equal(levels, np.rint(expected[1] * STEPS))
+    assert not change.any()  # it answers with the initial logits
 
 
-def test_logits_are_kept_to_half_a_step_within_the_range():
-    logits = np.linspace(-600, 600, 4096, dtype=np.float32).reshape(64, 64)
-    back = levels_from_logits(logits, side=64) / STEPS
+def test_the_network_may_be_shown_other_planes_than_those_that_are_changed():
+    grid, planes = TileGrid(8, 8, 8, 0), np.full((2, 8, 8), 3, np.float32)
+    shown = np.full((2, 8, 8), 5, np.float32)
+    network = refiner(grid, lambda patch: patch[1] + patch[0], see=lambda _tile: shown, keeping=Keeping())
+    change = answer_tile(network, raster_from_array(planes), (0, 0), turn(np.zeros((8, 8), np.int8)))
+    assert (change == (10 - 3) * STEPS).all()
+
+
+@pytest.mark.parametrize("name", [name for name in KEEPING if name != "oracle"])
+def test_far_from_the_stroke_and_against_it_graven_keeps_what_stood(name):
+    """Every rule does what `keep` does; ours lets nothing pass that lies far from the stroke or contradicts it."""
+    side = 128
+    grid = TileGrid(side, side, side, 0)
+    rng = np.random.default_rng(4)
+    planes = rng.normal(size=(2, side, side)).astype(np.float32)
+    said = rng.normal(0, 3, (side, side)).astype(np.float32)
+    before = rng.integers(-200, 200, (side, side)).astype(np.int16)
+    stroke = np.zeros((side, side), np.int8)
+    stroke[10, 10] = 1
+    network = refiner(grid, lambda _patch: said, keeping=KEEPING[name])
+    change = answer_tile(network, raster_from_array(planes), (0, 0), turn(stroke, change=before))
+    earlier, later = planes[1] + before / STEPS, planes[1] + change / STEPS
+    distance = np.hypot(*(np.mgrid[:side, :side] - 10))
+    if name in ("guarded", "local"):
+        assert np.array_equal(change[distance > 48], before[distance > 48])
+    if name in ("guarded", "polarity"):
+        assert (change >= before).all()
+    if name == "official":
+        assert np.abs(later - said).max() <= 0.5 / STEPS + 1e-5
+    assert not np.allclose(later, earlier)
+
+
+def test_what_graven_keeps_is_its_default_and_needs_no_truth():
+    grid = TileGrid(8, 8, 8, 0)
+    assert refiner(grid, None).keeping == KEEPING["guarded"]
+    with pytest.raises(InputError, match="needs the truth is for simulations"):
+        refiner(grid, None, keeping=KEEPING["oracle"])
+
+
+def test_changes_are_kept_to_half_a_step_within_the_range():
+    logits = np.linspace(-600, 600, 4096, dtype=np.float32)
+    back = in_steps(logits) / STEPS
     inside = np.abs(logits) < 511
     assert np.abs(back - logits)[inside].max() <= 0.5 / STEPS
     assert np.array_equal(np.unique(back[~inside]), [-511, 511])
+
+
+HINTS = np.zeros((8, 8), np.int8)
 
 
 @pytest.mark.parametrize("answer", [np.zeros((8, 7)), np.full((8, 8), np.nan), np.full((8, 8), np.inf)])
@@ -168,7 +215,7 @@ def test_an_answer_that_is_none_is_refused(answer):
     grid = TileGrid(8, 8, 8, 0)
     planes = np.zeros((2, 8, 8), np.float32)
     with pytest.raises(DataError, match="8 x 8 finite logits"):
-        answer_tile(refiner(grid, lambda _patch: answer), raster_from_array(planes), np.zeros((8, 8), np.int8), (0, 0))
+        answer_tile(refiner(grid, lambda _patch: answer), raster_from_array(planes), (0, 0), turn(HINTS))
 
 
 def test_inputs_must_be_finite_everywhere():
@@ -176,7 +223,7 @@ def test_inputs_must_be_finite_everywhere():
     planes[0, 3, 3] = np.nan
     grid = TileGrid(8, 8, 8, 0)
     with pytest.raises(DataError, match="must be finite, also outside the object"):
-        answer_tile(refiner(grid, lambda patch: patch[1]), raster_from_array(planes), np.zeros((8, 8), np.int8), (0, 0))
+        answer_tile(refiner(grid, lambda patch: patch[1]), raster_from_array(planes), (0, 0), turn(HINTS))
 
 
 def test_weights_must_be_positive_and_of_the_tile():

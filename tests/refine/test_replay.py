@@ -25,6 +25,7 @@ from graven.io import seam
 from graven.io.journalfile import JournalFile
 from graven.refine.events import Event
 from graven.refine.journal import replay
+from graven.refine.keeping import Keeping, keep
 from graven.refine.local import STEPS, Refiner
 from graven.refine.session import RefineSession
 from graven.refine.state import RefineState
@@ -48,7 +49,12 @@ def contrary(patch: NDArray[np.float32]) -> NDArray[np.float32]:
     return (3 * np.sin(7 * patch[0] + patch[2].sum()) - 6 * patch[2]).astype(np.float32)
 
 
-REFINER = Refiner(predict=contrary, grid=GRID, weights=WEIGHTS, name="contrary", version="1", sha256="f" * 64)
+RULE = Keeping(follows_polarity=True, reach_px=3)
+"""As that of graven, but within tiles of 8 px."""
+
+REFINER = Refiner(
+    predict=contrary, grid=GRID, weights=WEIGHTS, name="contrary", version="1", sha256="f" * 64, keeping=RULE
+)
 
 
 def seen_by(tile: tuple[int, int], values: NDArray[Any]) -> NDArray[Any]:
@@ -84,30 +90,38 @@ class Model:
         return replace(self, **maps, uids=(*self.uids, uid), undone=undone)
 
     def answer(self, tile: tuple[int, int]) -> Model:
-        hints = seen_by(tile, self.hints[-1])
-        patch = np.concatenate([seen_by(tile, PLANES), hints[None].astype(np.float32)])
-        levels = np.rint(contrary(patch) * STEPS).astype(np.int16)
-        return replace(self, answered={**self.answered, (tile, hints.tobytes()): levels})
+        """Answer to the first stroke in a tile that was not answered, on top of the answers before."""
+        chain = self.chain(tile)
+        n = next(n for n in range(1, len(chain)) if (tile, tuple(chain[: n + 1])) not in self.answered)
+        hints, before = (np.frombuffer(chain[k], np.int8).reshape(TILE, TILE) for k in (n, n - 1))
+        planes = seen_by(tile, PLANES)
+        earlier = planes[1] + self.answered.get((tile, tuple(chain[:n])), np.int16(0)) / np.float32(STEPS)
+        said = contrary(np.concatenate([planes, hints[None].astype(np.float32)]))
+        kept = keep(earlier, said, np.where(hints != before, hints, np.int8(0)), RULE)
+        change = np.rint((kept - planes[1]) * STEPS).astype(np.int16)
+        return replace(self, answered={**self.answered, (tile, tuple(chain[: n + 1])): change})
+
+    def chain(self, tile: tuple[int, int]) -> list[bytes]:
+        """All that a tile has seen of the present strokes, nothing first."""
+        seen = [seen_by(tile, hints).tobytes() for hints in self.hints]
+        return [hints for k, hints in enumerate(seen) if k == 0 or hints != seen[k - 1]]
 
     def open_tiles(self) -> list[tuple[int, int]]:
-        seen = {tile: seen_by(tile, self.hints[-1]) for tile in FRAMES}
-        return [tile for tile, hints in seen.items() if hints.any() and (tile, hints.tobytes()) not in self.answered]
+        chains = {tile: self.chain(tile) for tile in FRAMES}
+        return [tile for tile, chain in chains.items() if len(chain) > 1 and (tile, tuple(chain)) not in self.answered]
 
     def logits(self) -> NDArray[np.float32]:
         sums, whole = np.zeros((2, HEIGHT, WIDTH))
-        any_answer = np.zeros((HEIGHT, WIDTH), bool)
         for tile, frame in FRAMES.items():
             inside = frame.intersection(GRID.bounds)
-            part, weights = inside.slices(), WEIGHTS[inside.relative_to(frame).slices()]
-            keys = [(tile, seen_by(tile, hints).tobytes()) for hints in reversed(self.hints)]
-            levels = next((self.answered[key] for key in keys if key in self.answered), None)
-            whole[part] += weights
-            if levels is None:
-                sums[part] += weights * PLANES[1][part].astype(np.float64)
-            else:
-                sums[part] += weights * (levels[inside.relative_to(frame).slices()] / STEPS)
-                any_answer[part] = True
-        return np.where(any_answer, sums / whole, PLANES[1]).astype(np.float32)
+            part, there = inside.slices(), inside.relative_to(frame).slices()
+            chain = self.chain(tile)
+            keys = [(tile, tuple(chain[:n])) for n in range(len(chain), 1, -1)]
+            change = next((self.answered[key] for key in keys if key in self.answered), None)
+            whole[part] += WEIGHTS[there]
+            if change is not None:
+                sums[part] += WEIGHTS[there] * (change[there] / STEPS)
+        return PLANES[1] + (sums / whole).astype(np.float32)
 
     def masks(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         decided = self.decided[-1]
@@ -184,7 +198,8 @@ class Journey(RuleBasedStateMachine):
     def refine(self) -> None:
         decided, standing = self.work.decided(), self.work.mask()
         for tile in self.models[-1].open_tiles():
-            self.models.append(self.models[-1].answer(tile))
+            while tile in self.models[-1].open_tiles():
+                self.models.append(self.models[-1].answer(tile))
         self.work.refine()
         self._compare(self.work)
         assert np.array_equal(self.work.decided(), decided)

@@ -14,6 +14,7 @@ from graven.errors import DataError, InputError, MismatchError
 from graven.refine.constraints import constrain
 from graven.refine.events import Event
 from graven.refine.journal import replay
+from graven.refine.keeping import KEEPING, Keeping
 from graven.refine.local import STEPS, Refiner
 from graven.refine.session import RefineSession
 from graven.refine.state import RefineState
@@ -34,8 +35,9 @@ def contrary(patch: NDArray[np.float32]) -> NDArray[np.float32]:
     return -2 * patch[1] - 5 * patch[2] + patch[0]
 
 
-def refiner(predict: Any = contrary, sha256: str = "f" * 64, grid: TileGrid = GRID) -> Refiner:
-    return Refiner(predict=predict, grid=grid, weights=WEIGHTS, name="contrary", version="1", sha256=sha256)
+def refiner(predict: Any = contrary, sha256: str = "f" * 64, grid: TileGrid = GRID, **options: Any) -> Refiner:
+    facts = {"weights": WEIGHTS, "name": "contrary", "version": "1", "sha256": sha256}
+    return Refiner(predict=predict, grid=grid, **facts, **options)
 
 
 def session(predict: Any = contrary, **options: Any) -> RefineSession:
@@ -165,8 +167,38 @@ def test_tile_by_tile_is_the_same_as_all_at_once():
     assert slow.logits().tobytes() == fast.logits().tobytes()
 
 
+def test_a_later_stroke_undoes_nothing_far_from_it_or_against_it():
+    """The network contradicts itself with every stroke; what is kept of it follows the strokes."""
+    side, tile = 160, 64
+    logits = np.random.default_rng(1).normal(0, 3, (side, side)).astype(np.float32)
+    grid = TileGrid(side, side, tile, tile // 2)
+    said = iter(np.random.default_rng(2).normal(0, 9, (99, tile, tile)).astype(np.float32))
+    network = Refiner(predict=lambda _patch: next(said), grid=grid, weights=np.ones((tile, tile)))
+    work = RefineSession(raster_from_array(np.stack([logits, logits])), network)
+    rows, cols = np.mgrid[:side, :side] + 0.5
+    for (x, y), pen in (((40, 40), work.draw), ((60, 44), work.erase), ((100, 120), work.draw), ((50, 60), work.erase)):
+        before, standing = work.logits(), work.proposed()
+        pen(np.array([[float(x), float(y)]]), width_px=5)
+        work.refine()
+        after, far = work.logits(), np.hypot(rows - y, cols - x) > 2 * 24 + 3
+        assert np.array_equal(after[far], before[far])
+        assert np.array_equal(work.proposed()[far], standing[far])
+        assert (after >= before).all() if pen == work.draw else (after <= before).all()
+        assert (after != before).sum() > 1000
+
+
+def test_answers_kept_by_another_rule_are_asked_anew():
+    work, events = recorded()
+    other = RefineSession.resume(events, INPUTS, refiner(keeping=KEEPING["official"]))
+    assert other.unanswered
+    assert np.array_equal(other.decided(), work.decided())
+    assert np.array_equal(other.logits(), LOGITS)
+    other.refine()
+    assert not np.array_equal(other.logits(), work.logits())
+
+
 def test_with_hints_in_every_tile_the_blend_is_that_of_a_full_prediction():
-    work = session()
+    work = RefineSession(INPUTS, refiner(keeping=Keeping()))
     for row in range(1, HEIGHT, 3):
         work.draw(np.array([[0.5, row + 0.5], [WIDTH - 0.5, row + 0.5]]), width_px=1)
     work.refine()
@@ -386,6 +418,6 @@ def test_constraints_on_a_probability_of_any_kind():
     assert constrain(np.array([[0.2, 0.3, 0.4]], np.float32), hints).tolist() == [[1, np.float32(0.3), 0]]
     assert constrain(np.array([[1, 2, 3]], np.uint8), hints).tolist() == [[255, 2, 0]]
     with pytest.raises(InputError, match="got int64"):
-        constrain(np.array([[1, 2, 3]]), hints)  # type: ignore[type-var]
+        constrain(np.array([[1, 2, 3]]), hints)  # type: ignore[type-var]  # refused on purpose
     with pytest.raises(MismatchError, match=r"\(1, 3\), got \(1, 2\)"):
         constrain(np.zeros((1, 2), np.float32), hints)

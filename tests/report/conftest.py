@@ -203,7 +203,7 @@ def make_report(panel: Panel, *, pixel_size: PixelSize | None, factor: int = 6, 
             OutputFile("run.json"),
         ),
     }
-    return SegmentReport(**(values | changes))  # type: ignore[arg-type]
+    return SegmentReport(**(values | changes))  # type: ignore[arg-type]  # fields of a known report
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from graven.errors import InputError
 from graven.report import (
     DemoCard,
     DemoPage,
+    DemoStep,
     EvaluationOverlay,
     EvaluationReport,
     EvaluationRow,
@@ -39,7 +40,17 @@ def _card(**changes: object) -> DemoCard:
         "commands": ("graven segment <rock.tif> -o out/",),
         "seconds": 12.345,
     }
-    return DemoCard(**(values | changes))  # type: ignore[arg-type]
+    return DemoCard(**(values | changes))  # type: ignore[arg-type]  # fields of a known card
+
+
+def test_steps_stand_between_input_and_numbers() -> None:
+    steps = (DemoStep(BEFORE, "Lights & shadows."), DemoStep(BEFORE[:20], "A curve.", has_lines=True, is_map=False))
+    html = demo_page(DemoPage("today", "0.1.0", "2 cores", (_card(steps=steps),)))
+    shown = html[html.index("Step by step") : html.index("Held against the truth")]
+    assert shown.index("Lights &amp; shadows.") < shown.index("A curve.")
+    assert shown.count("<img") == 2
+    assert shown.count('class="len') == 1  # the curve has no scale bar
+    assert "Step by step" not in demo_page(DemoPage("today", "0.1.0", "2 cores", (_card(),)))
 
 
 def test_demo_page_shows_what_it_was_given() -> None:

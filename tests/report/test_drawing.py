@@ -30,7 +30,7 @@ def _square(number: int, x: float, y: float, side: float, class_id: int = 1) -> 
 
 def _points(data: str) -> np.ndarray:
     """Absolute points of the first subpath of ``Mx yldx dy …z``."""
-    start, moves = re.match(r"M(-?\d+ -?\d+)l([^zM]*)", data).groups()  # type: ignore[union-attr]
+    start, moves = re.match(r"M(-?\d+ -?\d+)l([^zM]*)", data).groups()  # type: ignore[union-attr]  # it matches
     steps = np.array(moves.split(), int).reshape(-1, 2)
     return np.cumsum(np.vstack([np.array(start.split(), int), steps]), axis=0)
 

@@ -84,7 +84,7 @@ def test_units_follow_the_middle_of_a_column() -> None:
 )
 def test_pixels_and_areas_never_become_lengths(stored: str, unit: str) -> None:
     with pytest.raises(InputError):
-        convert(1.0, stored, unit)  # type: ignore[arg-type]
+        convert(1.0, stored, unit)  # type: ignore[arg-type]  # wrong units on purpose
 
 
 def test_unknown_unit_is_refused() -> None:

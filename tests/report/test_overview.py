@@ -8,7 +8,7 @@ from skimage.measure import block_reduce
 
 from graven.errors import InputError
 from graven.report.overview import overview, overview_factor, shrink_labels, shrink_max, shrink_mean
-from graven.types import NODATA, raster_from_array
+from graven.types import NODATA, Window, raster_from_array
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 70), st.integers(0, 9))
@@ -27,9 +27,9 @@ def test_long_panels_are_read_in_several_bands() -> None:
     labels = rng.choice(np.array([0, 0, 0, 1, 2, NODATA], np.uint8), (1500, 40))
     read_rows: list[tuple[int, int]] = []
 
-    def read(window: object) -> np.ndarray:
-        read_rows.append((window.row, window.row_end))  # type: ignore[attr-defined]
-        return labels[window.slices()]  # type: ignore[attr-defined]
+    def read(window: Window) -> np.ndarray:
+        read_rows.append((window.row, window.row_end))
+        return labels[window.slices()]
 
     small = overview(read, height=1500, width=40, how="labels", long_side_px=300)
     np.testing.assert_array_equal(small, shrink_labels(labels, 5))
@@ -80,6 +80,6 @@ def test_one_pixel_mark_survives_and_nodata_does_not_cover_it() -> None:
 
 def test_bad_requests() -> None:
     with pytest.raises(InputError, match="mean, max or labels"):
-        overview(lambda window: window, height=1, width=1, how="median")  # type: ignore[arg-type]
+        overview(lambda window: window, height=1, width=1, how="median")  # type: ignore[arg-type]  # a wrong word on purpose
     with pytest.raises(InputError, match="at least one pixel"):
         overview_factor(0, 5)

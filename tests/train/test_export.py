@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from graven.errors import InputError
 from graven.nets import Gate, build_net
 from graven.predict.engines import load_engine
-from graven.train.export import OPSET, Export, export_onnx, fold_norms, halve_weights, probabilities
+from graven.train.export import OPSET, Export, export_onnx, halve_weights, probabilities
+from graven.train.folding import fold_norms
 from graven.train.task import Standardised
 
 

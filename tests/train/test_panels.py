@@ -125,7 +125,7 @@ def test_a_panel_that_does_not_fit_together_is_refused() -> None:
     with pytest.raises(MismatchError, match=r"must be \(C, H, W\)"):
         Panel("p", "g", image, np.zeros((4, 5), bool))
     with pytest.raises(InputError, match="must be uint8, got float32"):
-        Panel("p", "g", image.astype(np.float32), np.zeros((4, 4), bool))  # type: ignore[arg-type]
+        Panel("p", "g", image.astype(np.float32), np.zeros((4, 4), bool))  # type: ignore[arg-type]  # on purpose
 
 
 def test_statistics_are_those_of_all_valid_pixels(train_panels: tuple[Panel, ...]) -> None:

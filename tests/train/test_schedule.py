@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graven.errors import InputError
+from graven.train.recipe import Schedule
 from graven.train.schedule import SCHEDULES, cosine, one_cycle, plateau, rate_at, time_decay, warm_cosine
 from graven.train.state import Progress
 from graven.train.stop import Collapse
@@ -117,23 +119,49 @@ def test_options_that_do_not_fit_a_schedule_are_named(name: str, options: dict[s
     scores=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), max_size=40),
     patience=st.integers(0, 4),
     factor=st.sampled_from([0.5, 0.25]),
+    gain=st.sampled_from([0.0, 0.15]),
+    stop_gain=st.sampled_from([0.0, 0.25]),
 )
-def test_plateau_drops_when_pytorch_does(scores: list[float], patience: int, factor: float) -> None:
+def test_plateau_drops_when_pytorch_does_whatever_ends_the_run(
+    scores: list[float], patience: int, factor: float, gain: float, stop_gain: float
+) -> None:
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=3e-4)
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser, mode="max", factor=factor, patience=patience, threshold=0.0, eps=0.0
+        optimiser, mode="max", factor=factor, patience=patience, threshold=gain, threshold_mode="abs", eps=0.0
     )
     ours = Progress(collapse=Collapse(after=3))
+    schedule = Schedule("plateau", options={"patience": patience, "min_gain": gain})
     for score in scores:
         theirs.step(score)
-        ours.count(score, min_gain=0.0, patience=patience)
+        ours.count(score, min_gain=stop_gain, schedule=schedule)
         assert plateau(ours.n_drops, lr=3e-4, factor=factor) == pytest.approx(optimiser.param_groups[0]["lr"])
+
+
+def test_small_gains_keep_the_rate_up_and_do_not_keep_the_run_alive() -> None:
+    progress = Progress(collapse=Collapse(after=3))
+    for score in (0.5, 0.5004, 0.5008, 0.5015):
+        progress.count(score, min_gain=0.001, schedule=Schedule("plateau", options={"patience": 1}))
+    assert (progress.n_without_gain, progress.gained_score) == (0, 0.5015)
+    assert (progress.n_waiting, progress.n_drops) == (0, 0)
+    for score in (0.5016, 0.5017, 0.5018):
+        progress.count(score, min_gain=0.001, schedule=Schedule("plateau", options={"patience": 1}))
+    assert (progress.n_without_gain, progress.n_drops) == (3, 0)
+
+
+def test_the_time_left_is_that_to_the_nearer_limit() -> None:
+    progress = Progress(collapse=Collapse(after=3))
+    assert progress.left_s(n_steps=100, max_minutes=None) == math.inf, "no update has shown a pace yet"
+    assert progress.left_s(n_steps=100, max_minutes=2) == 120
+    progress.step, progress.elapsed_s = 25, 50.0
+    assert progress.left_s(n_steps=100, max_minutes=None) == 150
+    assert progress.left_s(n_steps=100, max_minutes=2) == 70
+    assert progress.left_s(n_steps=math.inf, max_minutes=0.5) == 0
 
 
 def test_a_small_gain_counts_for_the_weights_but_not_for_patience() -> None:
     progress = Progress(collapse=Collapse(after=3))
     for score in (0.5, 0.5005, 0.501, 0.5015):
-        progress.count(score, min_gain=0.001, patience=9)
+        progress.count(score, min_gain=0.001, schedule=Schedule())
     assert (progress.gained_score, progress.n_without_gain) == (0.5015, 0)
-    progress.count(0.502, min_gain=0.001, patience=9)
+    progress.count(0.502, min_gain=0.001, schedule=Schedule())
     assert progress.n_without_gain == 1

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graven._version import __version__
-from graven.api.images import open_image
+from graven.api.images import open_layers
 from graven.api.segment import WORK, load_tracers, segment
 from graven.archive.manifest import read_head
 from graven.archive.run import is_wanted_here
@@ -183,7 +183,7 @@ def _panel(record: Path, payload: Mapping[str, Any]) -> tuple[Panel, Tracer, Tra
     options = payload["options"]
     bundle = read_bundle(options["model"])
     settings = tracing.TraceSettings(**{name: options[name] for name in SETTINGS})
-    raster = open_image(payload["image"], scale=options["scale"], roi=options["roi"])
+    raster = open_layers(payload["image"], bundle.spec.prepare, scale=options["scale"], roi=options["roi"])
     choice = {name: options[name] for name in ("engine", "precision")}
     segmenter, gate = load_tracers(bundle, settings, n_parallel=PARALLEL, **choice)
     planned = tracing.plan(raster, bundle.spec, settings)

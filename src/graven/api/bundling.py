@@ -12,6 +12,7 @@ from graven.io.bundle import read_bundle, write_bundle
 from graven.prepare.chain import FRAME_STEPS
 from graven.types import (
     CONDITION_CLASSES,
+    ENGRAVING_CLASSES,
     PETROGLYPH_CLASSES,
     ClassTable,
     ModelSpec,
@@ -32,13 +33,13 @@ if TYPE_CHECKING:
     from graven.train.loop import FitResult
     from graven.train.panels import Panel
     from graven.train.recipe import Recipe
-    from graven.train.task import Standardised
+    from graven.train.task import Standardised, Task
 
-__all__ = ["best_network", "check_pixels", "leave_bundle", "start_bundle"]
+__all__ = ["best_network", "check_pixels", "leave_bundle", "refining_pixels", "start_bundle"]
 
 CHECK_PX = 128
 BANDS = ("red", "green", "blue")
-_TABLES = {"petroglyph": PETROGLYPH_CLASSES, "condition": CONDITION_CLASSES}
+_TABLES = {"petroglyph": PETROGLYPH_CLASSES, "engraving": ENGRAVING_CLASSES, "condition": CONDITION_CLASSES}
 
 
 def best_network(net: Standardised, run: Path) -> Standardised:
@@ -82,6 +83,34 @@ def check_pixels(panel: Panel, side_px: int = CHECK_PX) -> NDArray[np.uint8]:
     row, col = (max(0, (length - side_px) // 2) for length in (raster.height, raster.width))
     pixels: NDArray[np.uint8] = raster.read(Window(row, col, side_px, side_px))[None]
     return pixels
+
+
+def refining_pixels(task: Task, panel: Panel, *, tile_px: int) -> NDArray[np.float32]:
+    """Cut what a bundle that refines tests itself on: a tile, the first answer to it, and a stroke.
+
+    Parameters
+    ----------
+    task : RefineTask
+        Knows the first network and the person who draws.
+    panel : Panel
+        A prepared surface.
+    tile_px : int, pixels
+        Side of the tile.
+
+    Returns
+    -------
+    ndarray of shape (1, C + 2, tile_px, tile_px), float32
+        A batch of one.
+    """
+    from graven.train.dataset import validation_tiles
+    from graven.train.refine_task import RefineTask
+    from graven.train.task import collate
+
+    if not isinstance(task, RefineTask):
+        raise TypeError(f"only a network that refines is shown strokes, got {type(task).__name__}")
+    batch = collate(validation_tiles([panel], tile_px=tile_px, max_per_panel=1))
+    initial, hints = task.interaction(batch)
+    return np.concatenate([batch.image.numpy(), initial.numpy(), hints[:, None]], axis=1).astype(np.float32)
 
 
 def start_bundle(plan: Recipe, start: str | Path, *, class_names: Sequence[str], say: Callable[[str], None]) -> Bundle:
@@ -136,6 +165,8 @@ def leave_bundle(
     mean: Sequence[float],
     std: Sequence[float],
     class_names: Sequence[str],
+    bands: Sequence[str] = (),
+    first: Standardised | None = None,
     say: Callable[[str], None],
 ) -> Path | None:
     """Write the best weights of a training as ``bundle`` in its folder.
@@ -156,6 +187,10 @@ def leave_bundle(
         Standardisation.
     class_names : sequence of str
         Of data with several classes; empty for one.
+    bands : sequence of str
+        Names of the bands of a surface; empty for photographs.
+    first : Standardised, optional
+        Of a network that refines, the one whose answers it betters.
     say : callable
         Told why there is no bundle.
 
@@ -173,7 +208,17 @@ def leave_bundle(
     }
     try:
         return _trained_bundle(
-            output / "bundle", plan, net, output, panel, mean=mean, std=std, class_names=class_names, facts=facts
+            output / "bundle",
+            plan,
+            net,
+            output,
+            panel,
+            mean=mean,
+            std=std,
+            class_names=class_names,
+            bands=bands,
+            first=first,
+            facts=facts,
         ).path
     except DefectError as error:
         say(f"no bundle was written: {error}")
@@ -190,24 +235,29 @@ def _trained_bundle(
     mean: Sequence[float],
     std: Sequence[float],
     class_names: Sequence[str],
+    bands: Sequence[str],
+    first: Standardised | None,
     facts: dict[str, Any],
 ) -> Bundle:
     """Describe and write it: tiles as in validation, a quarter of them shared, threshold 0.5, no smallest object."""
     from graven.train.export import export_onnx
+    from graven.train.run import build_task, bundled_network
 
     tile_px = plan.data.validation_tile_px
-    export = export_onnx(
-        best_network(net, run), run / "model.onnx", check_input=check_pixels(panel, min(CHECK_PX, tile_px))
-    )
+    check_input: NDArray[Any] = check_pixels(panel, min(CHECK_PX, tile_px))
+    if plan.task == "refine":
+        check_input = refining_pixels(build_task(plan, first=first), panel, tile_px=min(CHECK_PX, tile_px))
+    export = export_onnx(best_network(net, run), run / "model.onnx", check_input=check_input)
+    network, options = bundled_network(plan)
     spec = ModelSpec(
         name=plan.name,
         version="1.0",
         method=plan.method,
-        role="segment",
-        network=plan.network.name,
-        network_options=plan.network.options,
+        role="refine" if plan.task == "refine" else "segment",
+        network=network,
+        network_options=options,
         classes=_classes(plan, class_names),
-        bands=BANDS[: len(mean)] if len(mean) <= len(BANDS) else tuple(f"band_{n + 1}" for n in range(len(mean))),
+        bands=_bands(plan, bands, n_bands=len(mean)),
         pixel_size_mm=plan.data.pixel_size_mm,
         tile_px=tile_px,
         overlap_px=tile_px // 4,
@@ -228,6 +278,14 @@ def _trained_bundle(
     return bundle
 
 
+def _bands(plan: Recipe, bands: Sequence[str], *, n_bands: int) -> tuple[str, ...]:
+    """Name the bands of a network: those of its surface, of a photograph, and what a network that refines is shown."""
+    beside = ("logit", "hint") if plan.task == "refine" else ()
+    n_seen = n_bands - len(beside)
+    seen = tuple(bands) or (BANDS[:n_seen] if n_seen <= len(BANDS) else tuple(f"band_{n + 1}" for n in range(n_seen)))
+    return (*seen, *beside)
+
+
 def _classes(plan: Recipe, class_names: Sequence[str]) -> ClassTable:
     """Give the classes of the method where the names are its own, else a table of the names."""
     table = _TABLES.get(plan.method)
@@ -235,7 +293,7 @@ def _classes(plan: Recipe, class_names: Sequence[str]) -> ClassTable:
     if (
         table is not None
         and (not names or names == [entry.name for entry in table.classes])
-        and plan.task == ("classes" if len(table) > 1 else "segment")
+        and (plan.task == "classes") == (len(table) > 1)
     ):
         return table
     return named_classes(names or ["foreground"])

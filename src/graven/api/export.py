@@ -146,4 +146,5 @@ def _scene(folder: Path, package: Path) -> tuple[Scene, str]:
         raise DataError(f"{folder} is no record of segment or measure: its run.json names no input; give the record")
     panel = read_gpkg_panel(package)
     name = package.name.removesuffix("_traces.gpkg")
-    return Scene(name, panel.height, panel.width, panel.georeference, panel.pixel_size, panel.source), image_name
+    place = name, panel.height, panel.width, panel.georeference, panel.pixel_size, panel.source
+    return Scene(*place, valid_px=panel.valid_px), image_name

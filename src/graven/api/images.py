@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graven.errors import UsageError
+from graven.io.fs import sha256_file
 from graven.io.gate import inspect
 from graven.io.images import open_raster, suggested_pixel_size
 from graven.io.roi import read_roi, restrict
 from graven.io.scale import parse_length, parse_scale
+from graven.io.surfacefiles import layer_files, open_surface
+from graven.prepare.surface import layers_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from graven.types import PixelSize, Raster
+    from graven.types import PixelSize, PrepareStep, Raster
 
-__all__ = ["crs_name", "info", "open_image", "stated_pixel_size"]
+__all__ = ["crs_name", "info", "layer_sources", "open_image", "open_layers", "stated_pixel_size"]
 
 
 def stated_pixel_size(*, scale: str | None, length: str | None) -> PixelSize | None:
@@ -74,6 +78,54 @@ def open_image(
     """
     raster = open_raster(path, pixel_size=stated_pixel_size(scale=scale, length=length))
     return raster if roi is None else restrict(raster, read_roi(roi, raster))
+
+
+def open_layers(
+    path: str | Path,
+    steps: Sequence[PrepareStep],
+    *,
+    scale: str | None = None,
+    length: str | None = None,
+    roi: str | None = None,
+) -> Raster:
+    """Open what a model takes: an image, or the layers of a surface as the bands of one raster.
+
+    Parameters
+    ----------
+    path : str or Path
+        The image, or the file of one layer (`graven.io.surfacefiles`).
+    steps : sequence of PrepareStep
+        Preparation of the model, which says which layers it takes.
+    scale, length, roi
+        As in `open_image`.
+
+    Returns
+    -------
+    Raster
+        As `open_image` gives it.
+
+    Raises
+    ------
+    DataError
+        As `open_image`, or if a layer is missing.
+    MismatchError
+        If layers differ in size.
+    UsageError
+        As `open_image`.
+    """
+    layers = layers_of(steps)
+    if not layers:
+        return open_image(path, scale=scale, length=length, roi=roi)
+    raster = open_surface(path, layers, pixel_size=stated_pixel_size(scale=scale, length=length))
+    return raster if roi is None else restrict(raster, read_roi(roi, raster))
+
+
+def layer_sources(path: str | Path, steps: Sequence[PrepareStep]) -> tuple[dict[str, str | None], ...]:
+    """List the files of a surface of several layers with their hashes, for an account; none for a single file."""
+    layers = layers_of(steps)
+    if len(layers) < 2:
+        return ()
+    return tuple({"name": file.name, "sha256": sha256_file(file)} for file in layer_files(path, layers).values())
 
 
 def info(path: str | Path) -> dict[str, Any]:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from graven.api.export import package_classes
 from graven.api.measure_mask import opened_image
 from graven.api.measured import Found, beside_image
 from graven.errors import DataError
 from graven.io.gpkg import read_gpkg
-from graven.io.gpkgpanel import read_gpkg_panel
+from graven.io.gpkglayers import SURFACE
+from graven.io.gpkgpanel import read_gpkg_panel, read_gpkg_surface
 from graven.io.masks import class_probability_reader
 from graven.measure.edited import geometry_measures
 from graven.measure.totals import panel_totals
@@ -30,12 +32,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from graven.io.gpkgpanel import GpkgPanel
+    from graven.methods.damage import Damage
     from graven.types import ClassTable, PixelSize, Raster, Trace
 
 __all__ = ["measure_traces"]
 
+_BESIDE_PX = 1.0  # a line that ends at the edge of the surface may end a pixel beside it
 _HOW = (
     "Nothing was predicted for this record. The objects are those of the file that is named below: what nobody changed "
     "keeps its measures, what a person drew or changed was measured as it was drawn."
@@ -64,7 +69,8 @@ def measure_traces(package: Path, *, prob: Path | None, image: Path | None) -> F
     Raises
     ------
     DataError
-        If the file is none of graven, is a record of change, or an object is drawn as what its class is not.
+        If the file is none of graven, is a record of change, an object is drawn as what its class is not, or the layer
+        that says where was looked was changed.
     MismatchError
         If photograph or probability have another size.
     """
@@ -78,7 +84,9 @@ def measure_traces(package: Path, *, prob: Path | None, image: Path | None) -> F
     photo = opened_image(image, what=package.name, **size)
     frame = raster_from_array(np.broadcast_to(np.uint8(0), (1, panel.height, panel.width)))
     read_prob = None if prob is None else class_probability_reader(prob, frame, n_classes=len(classes))
-    valid_px = panel.valid_px or panel.height * panel.width
+    whole_px = panel.height * panel.width
+    looked = _looked_at(package, panel, photo) if classes is CONDITION_CLASSES else None
+    valid_px = looked.n_px if looked is not None else panel.valid_px or whole_px
     scene = Scene(
         name=package.name.removesuffix(".gpkg").removesuffix("_traces"),
         georeference=panel.georeference,
@@ -87,7 +95,8 @@ def measure_traces(package: Path, *, prob: Path | None, image: Path | None) -> F
         valid_px=valid_px,
         **size,
     )
-    notes = [] if panel.valid_px else [f"{package.name} does not say where something is known; all pixels count"]
+    unknown = f"{package.name} does not say where something is known; all that the picture shows counts"
+    notes = [] if panel.valid_px else [unknown]
     odd = None if photo is None else beside_image(photo, scene)
     common: dict[str, Any] = {
         "scene": scene,
@@ -95,20 +104,27 @@ def measure_traces(package: Path, *, prob: Path | None, image: Path | None) -> F
         "photo": photo,
         "read_prob": read_prob,
         "edits": _counts(traces, edits, classes, panel),
+        "settings": {"valid_px": valid_px},
     }
     notes += [] if odd is None else [odd]
-    if classes is not CONDITION_CLASSES:
+    if looked is None:
         totals = _figure_totals(traces, valid_px=valid_px, pixel_size=panel.pixel_size)
         return Found("petroglyph", traces=tuple(traces), totals={1: totals}, how=_HOW, notes=tuple(notes), **common)
     damage = measure_edited_damage(
         traces,
         changed=edits.changed | edits.new,
-        valid=_valid(photo, panel),
-        valid_px=valid_px,
+        valid=looked.valid,
+        valid_px=None if looked.is_known else valid_px,
         image=None if photo is None else grey_reader(photo)(photo.bounds),
         prob=None if read_prob is None else read_prob(frame.bounds)[0],
         pixel_size=panel.pixel_size,
     )
+    if not looked.is_known:
+        notes.append(
+            f"{package.name} counts {valid_px} of {whole_px} px as looked at, but does not say which: densities and "
+            "shares are of these; islands, free ends and distances to the edge are told as if all had been looked at"
+        )
+    notes += _beyond_notes(damage, edits.changed | edits.new)
     notes += _width_notes(damage.traces, photo=photo is not None, prob=read_prob is not None)
     return Found(
         "condition",
@@ -177,10 +193,40 @@ def _figure_totals(traces: Sequence[Trace], *, valid_px: int, pixel_size: PixelS
     return {name: replace(m, sigma=None) if name in summed else m for name, m in totals.items()}
 
 
-def _valid(photo: Raster | None, panel: GpkgPanel) -> NDArray[np.bool_]:
-    if photo is None:
-        return np.ones((panel.height, panel.width), bool)
-    return photo.read_valid(photo.bounds)
+@dataclass(frozen=True, slots=True)
+class _LookedAt:
+    """Where was looked when traces were made: `n_px` pixels, those of `valid` if `is_known`."""
+
+    valid: NDArray[np.bool_]
+    n_px: int
+    is_known: bool
+
+
+def _looked_at(package: Path, panel: GpkgPanel, photo: Raster | None) -> _LookedAt:
+    """Ask the layer of the surface; without it the photograph, which knows no region of interest."""
+    surface = read_gpkg_surface(package)
+    if surface is not None:
+        return _LookedAt(surface, int(np.count_nonzero(surface)), is_known=True)
+    shown = np.ones((panel.height, panel.width), bool) if photo is None else photo.read_valid(photo.bounds)
+    n_px = int(np.count_nonzero(shown))
+    return _LookedAt(shown, panel.valid_px or n_px, panel.valid_px in (None, n_px))
+
+
+def _beyond_notes(damage: Damage, edited: set[str]) -> list[str]:
+    """Say how many objects a person drew beyond what was looked at."""
+    surface = shapely.MultiPolygon([(part[0], part[1:]) for part in damage.surface]).buffer(_BESIDE_PX)
+    drawn = [trace for trace in damage.traces if trace.uid in edited and trace.status != "rejected"]
+    n = sum(not surface.covers(_shape(trace)) for trace in drawn) if damage.surface else 0
+    if n == 0:
+        return []
+    who = "1 object that a person drew reaches" if n == 1 else f"{n} objects that a person drew reach"
+    return [f"{who} beyond the layer {SURFACE}, which was looked at: what lies there counts, its ground does not"]
+
+
+def _shape(trace: Trace) -> BaseGeometry:
+    if trace.polygons:
+        return shapely.MultiPolygon([(part[0], part[1:]) for part in trace.polygons])
+    return shapely.MultiLineString(list(trace.lines))
 
 
 def _width_notes(traces: Sequence[Trace], *, photo: bool, prob: bool) -> list[str]:

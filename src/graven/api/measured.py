@@ -162,6 +162,7 @@ def measured_report(
                 pixel_size=scene.pixel_size,
                 georeference=georeference,
                 crs_name=None if georeference is None else crs_name(georeference.crs_wkt),
+                region=_region(scene),
                 **size,
             ),
             classes=found.classes,
@@ -202,6 +203,14 @@ def edits_in_words(edits: Mapping[str, Mapping[str, int | None]]) -> str:
         parts.append("how many were deleted is not known" if gone is None else f"{gone} deleted")
         told.append(f"{name.replace('_', ' ')}: {', '.join(parts)}")
     return "; ".join(told)
+
+
+def _region(scene: Scene) -> str | None:
+    """Say how much of the picture was looked at, where that is not all."""
+    whole_px = scene.height * scene.width
+    if scene.valid_px in (None, whole_px):
+        return None
+    return f"{scene.valid_px} of {whole_px} px, where something was known when it was traced"
 
 
 def _drawn(found: Found) -> Callable[[Window], NDArray[np.uint8]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graven.errors import DataError
+from graven.io.fs import sha256_file
 from graven.io.masks import read_mask
 from graven.prepare.bands import grey_reader
 from graven.prepare.objectmask import find_object
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from graven.types import Raster, Window
 
-__all__ = ["limit_to_object"]
+__all__ = ["limit_to_object", "mask_sources"]
 
 
 def limit_to_object(raster: Raster, object_mask: str | Path | None) -> Raster:
@@ -57,3 +58,22 @@ def limit_to_object(raster: Raster, object_mask: str | Path | None) -> Raster:
         return np.logical_and(raster.read_valid(window), mask[window.slices()])
 
     return replace(raster, read_valid=read_valid)
+
+
+def mask_sources(object_mask: str | Path | None) -> tuple[dict[str, str | None], ...]:
+    """Give the file of an object mask for the inputs of a run.
+
+    Parameters
+    ----------
+    object_mask : str or Path or None
+        As for `limit_to_object`.
+
+    Returns
+    -------
+    tuple of dict
+        Its ``name`` and ``sha256``; empty where there is no file.
+    """
+    if object_mask is None or str(object_mask) == "auto":
+        return ()
+    path = Path(object_mask)
+    return ({"name": path.name, "sha256": sha256_file(path)},)

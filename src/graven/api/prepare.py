@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graven.api.account import Clock, account, output_hashes
-from graven.api.datasets import check_names, choose_classes, choose_labels, list_dataset, source_files
+from graven.api.datasets import LAYOUTS, check_names, choose_classes, choose_labels, list_dataset, source_files
 from graven.api.monitor import SILENT, Monitor
 from graven.api.patches import Ledger, PatchFolder, cut_patches, scatter, write_table
+from graven.api.prepare_mirrors import prepare_mirrors
+from graven.api.prepared import Prepared
 from graven.errors import DataError, InputError, Interrupted, ResourceError, UsageError
 from graven.io.classmasks import write_class_table
 from graven.io.folders import OutputFolder
 from graven.io.images import open_raster
+from graven.io.mirrors import is_mirrors
 from graven.methods.record import write_run
 from graven.prepare.bands import bands_view
 from graven.prepare.expand import VARIANTS, VARIANTS_VERSION
@@ -33,52 +36,8 @@ __all__ = ["Prepared", "prepare"]
 N_BANDS = 3
 """Bands of a patch, which is what the networks take."""
 
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What `prepare` left.
-
-    Attributes
-    ----------
-    path : Path
-        Output folder with ``train``, ``val`` and ``test``, each with ``images``, ``masks`` and ``valid``.
-    layout : str
-        The layout that was read.
-    counts : dict of str to int
-        Patches per side of the split, variants included.
-    n_groups : int
-        Panels or sites in all.
-    leaky : bool
-        Whether patches were split at random.
-    classes : tuple of str
-        Names in the order of their numbers, from 1; empty for masks of one class.
-    """
-
-    path: Path
-    layout: str
-    counts: dict[str, int]
-    n_groups: int
-    leaky: bool
-    classes: tuple[str, ...] = ()
-
-    def summary(self) -> str:
-        """Say it in one line."""
-        sides = ", ".join(f"{count} {side}" for side, count in self.counts.items())
-        warning = "; patches of one panel stand on both sides, scores will be too good" if self.leaky else ""
-        named = ", ".join(f"{number} {name}" for number, name in enumerate(self.classes, start=1))
-        classes = f"; classes: {named}" if named else ""
-        return f"{self.path}: {sides} patches from {self.n_groups} panels or sites ({self.layout}){classes}{warning}"
-
-    def facts(self) -> dict[str, Any]:
-        """Give the same as a dictionary."""
-        classes = {"classes": list(self.classes)} if self.classes else {}
-        return {
-            "path": str(self.path),
-            "layout": self.layout,
-            "patches": self.counts,
-            "leaky": self.leaky,
-            **classes,
-        }
+PATCH_PX = 512
+"""Side of a patch unless another is asked for."""
 
 
 def prepare(
@@ -89,12 +48,13 @@ def prepare(
     labels: Sequence[str] | None = None,
     classes: Mapping[str, Sequence[str]] | None = None,
     group_by: str | None = None,
-    patch_px: int = 512,
+    patch_px: int = PATCH_PX,
     expand: int | None = None,
     seed: int = 0,
     test_share: float = 0.1,
     val_share: float = 0.1,
     leaky: bool = False,
+    unlabelled: bool = False,
     overwrite: bool = False,
     resume: bool = False,
     monitor: Monitor = SILENT,
@@ -105,10 +65,11 @@ def prepare(
     ----------
     dataset : str or Path
         Folder of the data set.
-    layout : {"auto", "pitoti", "folders", "labelme", "coco"}
-        How labels lie; ``auto`` takes the first that fits.
+    layout : {"auto", "pitoti", "folders", "labelme", "coco", "mirrors"}
+        How labels lie; ``auto`` takes the first that fits. Scans of mirrors (`graven.io.mirrors`) become whole surfaces
+        and not patches; `labels` to `expand` do not belong to them.
     out : str or Path, optional
-        Output folder; default is ``<dataset>-patches`` here.
+        Output folder; default is ``<dataset>-patches`` here, of mirrors ``<dataset>-surfaces``.
     labels : sequence of str, optional
         Of LabelMe or COCO, the labels that are foreground; everything else is background. Default is that every shape
         is foreground.
@@ -131,6 +92,8 @@ def prepare(
         Shares of the groups that are held out.
     leaky : bool
         Split single patches at random, as the paper did; every table of such a run must say so.
+    unlabelled : bool
+        Of mirrors, bring along views without a drawing as well, for cross pseudo supervision.
     overwrite : bool
         Replace an earlier output.
     resume : bool
@@ -155,11 +118,19 @@ def prepare(
         After Ctrl-C during an expansion, which can be resumed.
     """
     folder = Path(dataset)
-    _check(folder, patch_px=patch_px, expand=expand, resume=resume)
+    _check(folder, layout, patch_px=patch_px, expand=expand, resume=resume)
     if leaky and group_by is not None:
         raise UsageError("--group-by keeps patches together and --i-know-tiles-leak scatters them; give one of them")
     if labels is not None and classes is not None:
         raise UsageError("--labels is for one class and --classes for several; give one of them")
+    target = Path(out) if out is not None else Path(f"{folder.resolve().name}-patches")
+    if layout == "mirrors" or (layout == "auto" and is_mirrors(folder)):
+        _check_whole(labels, classes, group_by, expand, patch_px, leaky=leaky)
+        split: dict[str, Any] = {"seed": seed, "val_share": val_share, "test_share": test_share}
+        whole = Path(f"{folder.resolve().name}-surfaces") if out is None else target
+        return prepare_mirrors(folder, whole, unlabelled=unlabelled, overwrite=overwrite, monitor=monitor, **split)
+    if unlabelled:
+        raise UsageError("--unlabelled belongs to --as mirrors")
     clock = Clock()
     found, items = list_dataset(folder, layout)
     table: ClassTable | None = None
@@ -172,7 +143,6 @@ def prepare(
     if group_by is not None:
         items = [replace(item, group=group_of(item.name, group_by)) for item in items]
     check_names(items)
-    target = Path(out) if out is not None else Path(f"{folder.resolve().name}-patches")
     groups = [item.group for item in items]
     options = {
         "dataset": folder,
@@ -188,7 +158,7 @@ def prepare(
         "val_share": val_share,
         "leaky": leaky,
     }
-    split: dict[str, Any] = {"val_share": val_share, "test_share": test_share, "seed": seed}
+    split = {"val_share": val_share, "test_share": test_share, "seed": seed}
     with _output(target, overwrite=overwrite, resume=resume, is_long=expand is not None) as output:
         sources = source_files(folder, items)
         patches = PatchFolder(output.path, table)
@@ -227,15 +197,26 @@ def prepare(
     return Prepared(target, found, counts, len(set(groups)), leaky, named)
 
 
-def _check(folder: Path, *, patch_px: int, expand: int | None, resume: bool) -> None:
+def _check(folder: Path, layout: str, *, patch_px: int, expand: int | None, resume: bool) -> None:
     if not folder.is_dir():
         raise DataError(f"expected the folder of a data set, got {folder}, which is no folder")
+    if layout not in ("auto", *LAYOUTS, "mirrors"):
+        raise UsageError(f"--as takes auto, {', '.join(LAYOUTS)} or mirrors, got {layout!r}")
     if patch_px < 32:
         raise InputError(f"a patch must have a side of at least 32 px, got {patch_px}")
     if expand is not None and not 2 <= expand <= len(VARIANTS):
         raise UsageError(f"--expand takes 2 to {len(VARIANTS)} variants of a patch, itself included, got {expand}")
     if resume and expand is None:
         raise UsageError("--resume goes on with an interrupted --expand; without --expand start anew")
+
+
+def _check_whole(*given: object, leaky: bool) -> None:
+    """Refuse options that choose or cut, where whole surfaces are brought over."""
+    names = ("--labels", "--classes", "--group-by", "--expand", "--patch", "--i-know-tiles-leak")
+    usual = (None, None, None, None, PATCH_PX, False)
+    odd = [name for name, value, rule in zip(names, (*given, leaky), usual, strict=True) if value != rule]
+    if odd:
+        raise UsageError(f"mirrors are brought over whole, so {odd[0]} does not belong to them; leave it out")
 
 
 def _versions(expand: int | None) -> dict[str, int]:

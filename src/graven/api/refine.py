@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graven.api.account import Clock
+from graven.api.doubt import write_doubt
 from graven.api.images import open_image
 from graven.api.monitor import SILENT, Monitor
-from graven.api.objectmask import limit_to_object
-from graven.api.segment import NOUNS, WORK, check_method, load_tracers, mask_name, region_words
+from graven.api.objectmask import limit_to_object, mask_sources
+from graven.api.segment import NOUNS, WORK, check_method, mask_name, region_words
 from graven.api.segment_record import Run, segment_account, write_record
-from graven.errors import InputError
+from graven.errors import InputError, UsageError
 from graven.io.bundle import read_bundle, read_companion
 from graven.io.folders import OutputFolder
 from graven.io.fs import sha256_file
@@ -22,17 +23,20 @@ from graven.io.journalfile import JournalFile
 from graven.io.scale import measurable_pixel_size
 from graven.io.strokefiles import read_strokes, write_strokes
 from graven.methods import tracing
+from graven.methods.adjusting import Adjuster
+from graven.methods.prediction import Tracer
 from graven.methods.record import PARTS, file_hashes, write_run
-from graven.methods.refining import open_desk, refined_record
+from graven.methods.refining import Desk, open_desk, refined_record
 from graven.predict.engines import load_engine
+from graven.refine.events import Event
 from graven.types import StrokeSet
 
 if TYPE_CHECKING:
-    from graven.methods.tracing import Tracer
-    from graven.refine.events import Event
-    from graven.types import Measure
+    from graven.io.bundle import Bundle
+    from graven.methods.tracing import TracePlan
+    from graven.types import Measure, Raster
 
-__all__ = ["Refined", "refine"]
+__all__ = ["Refined", "load_desk", "refine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ class Refined:
 def refine(
     image: str | Path,
     *,
-    strokes: str | Path,
+    strokes: str | Path | None = None,
+    journal: str | Path | None = None,
     model: str = "engraving",
     out: str | Path | None = None,
     scale: str | None = None,
@@ -96,6 +101,7 @@ def refine(
     min_object: float | None = None,
     stroke_width_px: float | None = None,
     author: str = "",
+    adjust: bool = False,
     title: str | None = None,
     engine: str = "auto",
     device: str = "auto",
@@ -108,9 +114,12 @@ def refine(
     ----------
     image : str or Path
         Height map of an engraving, or what the model asks for.
-    strokes : str or Path
+    strokes : str or Path, optional
         GeoJSON of lines with the property ``polarity`` (``add`` or ``erase``) and a width: ``.px.geojson`` in pixels of
         the image, ``.geojson`` in its CRS.
+    journal : str or Path, optional
+        Journal of earlier work on this image with this model; it is done again before the strokes are drawn. One of the
+        two must be given.
     model : str
         Name of a bundled model, or the path of a bundle. One with a companion that refines answers to strokes; with any
         other, strokes are hard constraints and no more.
@@ -128,6 +137,9 @@ def refine(
         Width of strokes that do not say theirs.
     author : str
         Who drew; kept with every stroke.
+    adjust : bool
+        Also correct the whole panel by what its strokes teach (`graven.refine.adjustment`), and leave a raster of doubt
+        and a list of places in the order they are worth a look.
     title : str, optional
         Title of the report; default is the stem of the image.
     engine, device : str
@@ -145,68 +157,79 @@ def refine(
     Raises
     ------
     MismatchError
-        If the model has several classes, or its companion does not suit it.
+        If the model has several classes, its companion does not suit it, or the journal is of something else.
     UsageError, DataError, ResourceError
         As their messages say; nothing is left behind.
     """
+    if strokes is None and journal is None:
+        raise UsageError("give strokes to draw, or a journal to go on with; to trace without any, use graven segment")
+    if journal is not None and not Path(journal).is_file():
+        raise UsageError(f"there is no journal at {journal}; give the one that graven refine left")
     clock = Clock()
     bundle = read_bundle(model)
     check_method(bundle)
     raster = limit_to_object(open_image(image, scale=scale, length=length, roi=roi), object_mask)
     measurable_pixel_size(raster)
-    drawn = read_strokes(strokes, raster, width_px=stroke_width_px)
-    if not len(drawn):
-        raise InputError(f"{Path(strokes).name} holds no stroke; to trace without any, use graven segment")
-    drawn = StrokeSet(tuple(replace(stroke, author=stroke.author or author) for stroke in drawn))
+    drawn = () if strokes is None else _read(strokes, raster, author=author, width_px=stroke_width_px)
     settings = tracing.TraceSettings(threshold=threshold, min_object=min_object, gate=False)
     planned = tracing.plan(raster, bundle.spec, settings)
     target = Path(out) if out is not None else Path(f"{raster.name}-refined")
-    segmenter, _ = load_tracers(bundle, settings, engine=engine, precision="float32", device=device, n_parallel=None)
-    desk = open_desk(planned, segmenter, _refiner(bundle, engine=engine, device=device))
+    desk = load_desk(bundle, planned, engine=engine, device=device, gives_features=adjust)
     clock.lap("plan")
     with OutputFolder(target, overwrite=overwrite) as output:
-        monitor.say(f"engine: {segmenter.engine.reason}")
+        monitor.say(f"engine: {desk.segmenter.engine.reason}")
         for note in planned.notes:
             monitor.say(note)
-        head = {"model": bundle.spec.sha256, "input": raster.source_sha256}
-        with JournalFile(output.path / f"{raster.name}_journal.jsonl", head, resume=False) as journal:
+        path = output.path / f"{raster.name}_journal.jsonl"
+        if journal is not None:
+            shutil.copyfile(journal, path)
+        with JournalFile(path, desk.head, resume=journal is not None) as written:
 
             def record(event: Event) -> None:
-                journal.add(event.to_dict())
+                written.add(event.to_dict())
 
-            session = desk.session(author=author, record=record)
+            if written.notice is not None:
+                monitor.say(written.notice)
+            session = desk.session(author=author, record=record, events=map(Event.from_dict, written.events()))
             for stroke in drawn:
                 session.take(desk.on_frame(stroke))
             n_tiles = len(session.unanswered)
             session.refine()
         clock.lap("refine")
+        adjusted = Adjuster(desk).adjust(session) if adjust else None
+        clock.lap("adjust")
         work = output.path / WORK
         work.mkdir()
         with monitor.progress(f"tracing {raster.name}") as report:
-            found = refined_record(desk, session, work, progress=report)
+            found = refined_record(desk, session, work, adjusted=adjusted, progress=report)
         clock.lap("trace")
-        beside: tuple[dict[str, str | None], ...] = (
-            {"name": Path(strokes).name, "sha256": sha256_file(Path(strokes))},
-        )
+        given = [Path(path) for path in (strokes, journal) if path is not None]
+        beside: list[dict[str, str | None]] = [{"name": path.name, "sha256": sha256_file(path)} for path in given]
         run = Run(
             found,
-            segmenter,
+            desk.segmenter,
             None,
             Path(image).name,
             title or raster.name,
             settings,
             region_words(roi),
             command="refine",
-            beside=beside,
+            beside=(*beside, *mask_sources(object_mask)),
+            refiner=desk.refiner,
+            adjustment=None if adjusted is None else adjusted.step.settings,
         )
+        if adjust:
+            write_doubt(output.path, run)
         write_record(output.path, run, PARTS)
         name = geojson_name(f"{raster.name}_strokes", raster.georeference)
-        write_strokes(output.path / name, drawn, raster)
+        all_drawn = StrokeSet(tuple(map(desk.on_input, session.strokes)))
+        write_strokes(output.path / name, all_drawn, raster)
         clock.lap("write")
         files = file_hashes(output.path)
         asked = {
             "image": Path(image),
-            "strokes": Path(strokes),
+            "strokes": None if strokes is None else Path(strokes),
+            "journal": None if journal is None else Path(journal),
             "model": Path(model),
             "out": target,
             "scale": scale,
@@ -217,26 +240,67 @@ def refine(
             "min_object": min_object,
             "stroke_width_px": stroke_width_px,
             "author": author,
+            "adjust": adjust,
             "title": title,
             "engine": engine,
             "device": device,
         }
         write_run(output.path, segment_account(run, files, asked=asked, clock=clock, only=PARTS))
         shutil.rmtree(work)
-    return Refined(target, len(drawn), n_tiles, len(found.traces), run.totals, planned.notes, NOUNS[bundle.spec.method])
-
-
-def _refiner(bundle: Any, *, engine: str, device: str) -> Tracer | None:
-    """Load the companion that refines, where the model has one."""
-    if "refine" not in bundle.companions:
-        return None
-    other = read_companion(bundle, "refine")
-    loaded = load_engine(
-        other.model_path,
-        engine=engine,
-        sha256=other.spec.sha256,
-        precision="float32",
-        device=device,
-        takes_floats=other.spec.takes_floats,
+    return Refined(
+        target, len(all_drawn), n_tiles, len(found.traces), run.totals, planned.notes, NOUNS[bundle.spec.method]
     )
-    return tracing.Tracer(other.spec, loaded)
+
+
+def _read(path: str | Path, raster: Raster, *, author: str, width_px: float | None) -> StrokeSet:
+    """Read strokes; those that do not say who drew them are the author's."""
+    drawn = read_strokes(path, raster, width_px=width_px)
+    if not len(drawn):
+        raise InputError(f"{Path(path).name} holds no stroke; to trace without any, use graven segment")
+    return StrokeSet(tuple(replace(stroke, author=stroke.author or author) for stroke in drawn))
+
+
+def load_desk(bundle: Bundle, planned: TracePlan, *, engine: str, device: str, gives_features: bool = False) -> Desk:
+    """Load a model and, where it has one, the companion that refines, and lay out a panel for correction.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    planned : TracePlan
+        Made with it.
+    engine, device : str
+        As in `graven.predict.engines.load_engine`; both networks compute in float32.
+    gives_features : bool
+        Load the model with what it sees before its last convolution, as `graven.methods.adjusting` needs it.
+
+    Returns
+    -------
+    Desk
+        Nothing is predicted yet.
+
+    Raises
+    ------
+    GravenError
+        As in `graven.methods.refining.open_desk`, or if a network cannot be loaded.
+    """
+
+    def load(found: Bundle, *, gives_logits: bool, gives_features: bool = False) -> Tracer:
+        loaded = load_engine(
+            found.model_path,
+            engine=engine,
+            sha256=found.spec.sha256,
+            precision="float32",
+            device=device,
+            takes_floats=found.spec.takes_floats,
+            gives_logits=gives_logits,
+            gives_features=gives_features,
+        )
+        return Tracer(found.spec, loaded)
+
+    if "refine" not in bundle.companions:
+        first = load(bundle, gives_logits=False, gives_features=gives_features)
+        return open_desk(planned, first, None, gives_logits=gives_features)
+    refiner = load(read_companion(bundle, "refine"), gives_logits=False)
+    first = load(bundle, gives_logits=True, gives_features=gives_features)
+    return open_desk(planned, first, refiner, gives_logits=True)

@@ -127,7 +127,8 @@ def reproduce(
         that every image is a photograph of its own.
     parts : sequence of str, optional
         ``craquelure``: some of ``losses lambda networks cracks``; default is all for which there are data.
-        ``refinement``: some of ``inputs widths strokes objects operations keeping``; default is all.
+        ``refinement``: some of ``inputs widths strokes objects operations keeping``, which is the default, and
+        ``modalities``.
     sets : sequence of str, optional
         ``craquelure``: some of ``crackforest deepcrack_crops masonry224 uav75``; default is all.
     paper_split : bool
@@ -288,7 +289,7 @@ def _refinement(
 
     chosen = choose_protocol(protocol, epochs=epochs)
     asked = choose_parts(parts)
-    _check(n_seeds, source, "images and masks of pages")
+    _check(n_seeds, source, "images and masks of pages, or prepared surfaces")
 
     def run(folder: Path, **told: Any) -> RefinementResult:
         return run_study(folder, protocol=chosen, parts=asked, n_seeds=n_seeds, source=source, **told)

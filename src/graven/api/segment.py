@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graven.api.account import Clock
-from graven.api.images import open_image
+from graven.api.images import layer_sources, open_layers
 from graven.api.monitor import SILENT, Monitor
-from graven.api.objectmask import limit_to_object
+from graven.api.objectmask import limit_to_object, mask_sources
 from graven.api.segment_record import Run, segment_account, write_record
 from graven.errors import MismatchError, UsageError
 from graven.io.bundle import read_bundle, read_companion
@@ -145,7 +145,8 @@ def segment(
     Parameters
     ----------
     image : str or Path
-        TIFF, GeoTIFF, COG, PNG or JPEG; never altered.
+        TIFF, GeoTIFF, COG, PNG or JPEG; never altered. For a model that takes several layers of a surface the file of
+        one, ``mirror_height.tif``; the others lie beside it.
     model : str
         Name of a bundled model, or the path of a bundle.
     out : str or Path, optional
@@ -206,7 +207,8 @@ def segment(
     clock = Clock()
     bundle = read_bundle(model)
     check_method(bundle)
-    raster = limit_to_object(open_image(image, scale=scale, length=length, roi=roi), object_mask)
+    steps = bundle.spec.prepare
+    raster = limit_to_object(open_layers(image, steps, scale=scale, length=length, roi=roi), object_mask)
     measurable_pixel_size(raster)
     settings = tracing.TraceSettings(
         tile_px=tile_px,
@@ -246,7 +248,16 @@ def segment(
         with monitor.progress(f"tracing {raster.name}") as report:
             record = TRACE[bundle.spec.method](planned, segmenter, screen, work, resume=resume, progress=report)
         clock.lap("predict and trace")
-        run = Run(record, segmenter, screen, Path(image).name, title or raster.name, settings, region_words(roi))
+        run = Run(
+            record,
+            segmenter,
+            screen,
+            Path(image).name,
+            title or raster.name,
+            settings,
+            region_words(roi),
+            beside=(*layer_sources(image, steps), *mask_sources(object_mask)),
+        )
         _sweep(output.path)
         write_record(output.path, run, only)
         clock.lap("write")

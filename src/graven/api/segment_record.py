@@ -60,8 +60,8 @@ class Run:
     ----------
     record : TraceRecord
         The result.
-    segmenter, gate : Tracer, Tracer or None
-        What predicted.
+    segmenter, gate, refiner : Tracer, Tracer or None
+        What predicted; the last answers to strokes.
     file_name, title : str
         Of the input, and of the report.
     settings : TraceSettings
@@ -72,6 +72,8 @@ class Run:
         The verb.
     beside : tuple of dict
         Further inputs of the run, each with ``name`` and ``sha256``.
+    adjustment : mapping or None
+        Settings of the correction of the whole panel (`graven.methods.adjusting.AdjustedPanel.step`).
     """
 
     record: TraceRecord
@@ -83,6 +85,8 @@ class Run:
     region: str | None
     command: str = "segment"
     beside: tuple[dict[str, str | None], ...] = ()
+    refiner: Tracer | None = None
+    adjustment: Mapping[str, Any] | None = None
 
     @property
     def plan(self) -> TracePlan:
@@ -104,13 +108,25 @@ class Run:
             "threshold": self.plan.threshold,
             "min_area_px": self.plan.min_area_px,
             "matrix": self.plan.frame.matrix,
-            "models": [self.segmenter.spec.sha256, self.gate.spec.sha256 if self.gate else None],
+            "models": [model["sha256"] for model in self.models],
             "settings": asdict(self.settings),
             "pixel_size": None if self.raster.pixel_size is None else asdict(self.raster.pixel_size),
         }
         if self.beside:
             facts["beside"] = [entry["sha256"] for entry in self.beside]
+        if self.adjustment is not None:
+            facts["adjustment"] = dict(self.adjustment)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def models(self) -> list[dict[str, str]]:
+        """All that took part, as ``run.json`` lists them."""
+        roles = {"segment": self.segmenter, "gate": self.gate, "refine": self.refiner}
+        return [
+            {"name": model.spec.name, "version": model.spec.version, "role": role, "sha256": model.spec.sha256}
+            for role, model in roles.items()
+            if model is not None
+        ]
 
     @property
     def totals(self) -> dict[str, Measure]:
@@ -240,17 +256,12 @@ def segment_account(
     """
     record, raster, engine = run.record, run.raster, run.segmenter.engine
     rotation = run.plan.frame.rotation
-    models = [
-        {"name": model.spec.name, "version": model.spec.version, "role": role, "sha256": model.spec.sha256}
-        for role, model in (("segment", run.segmenter), ("gate", run.gate))
-        if model is not None
-    ]
     return account(
         run.command,
         clock=clock,
         options=asked,
-        inputs=[{"name": run.file_name, "sha256": raster.source_sha256}, *run.beside, *models],
-        settings={**asdict(run.settings), "only": list(only), "roi": run.region},
+        inputs=[{"name": run.file_name, "sha256": raster.source_sha256}, *run.beside, *run.models],
+        settings={**asdict(run.settings), "only": list(only), "roi": run.region, **_adjust(run)},
         outputs=files,
         run_id=run.run_id,
         input={"name": run.file_name, "sha256": raster.source_sha256, "size": [raster.height, raster.width]},
@@ -264,7 +275,7 @@ def segment_account(
             "matrix": list(run.plan.frame.matrix),
             "valid_sha256": record.valid_sha256,
         },
-        models=models,
+        models=run.models,
         engine={**engine_facts(engine), "reason": engine.reason},
         tiles={
             "all": record.summary.n_tiles,
@@ -278,6 +289,10 @@ def segment_account(
         notes=list(run.plan.notes),
         provenance=record.provenance.to_dicts(),
     )
+
+
+def _adjust(run: Run) -> dict[str, Any]:
+    return {} if run.adjustment is None else {"adjust": dict(run.adjustment)}
 
 
 def _report(run: Run, files: tuple[OutputFile, ...], pictures: Mapping[str, NDArray[Any]]) -> SegmentReport:

@@ -11,24 +11,17 @@ from graven.api.account import Clock, account, output_hashes
 from graven.api.bundling import leave_bundle, start_bundle
 from graven.api.jobs import job_folder
 from graven.api.monitor import SILENT, Monitor
-from graven.errors import DataError, UsageError
+from graven.api.train_panels import check_classes, check_procedural, class_names, panel_stores, prepared_chain
+from graven.errors import MismatchError, UsageError
+from graven.io.bundle import read_bundle
 from graven.methods.record import write_run
-from graven.prepare.chain import HEIGHT_STEPS
-from graven.studies.labelled import digest_of, prepared_classes, prepared_sides
-from graven.studies.sources import chain_of, labelled_source, procedural_source, require_training
+from graven.studies.sources import require_training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from graven.prepare.chain import PrepareChain
-    from graven.studies.sources import Source
-    from graven.train.panels import PanelStore
+    from graven.io.bundle import Bundle
     from graven.train.recipe import Recipe
 
 __all__ = ["Trained", "recipes", "train"]
-
-DEFAULT_PIXEL_SIZE_MM = 0.5
-SIDES = ("train", "val")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +116,7 @@ def train(
     resume: bool = False,
     max_minutes: float | None = None,
     start: str | Path | None = None,
+    first: str | Path | None = None,
     n_panels: int = 64,
     panel_px: int = 1024,
     monitor: Monitor = SILENT,
@@ -135,8 +129,10 @@ def train(
         Name of a recipe that comes with graven, or a YAML file.
     data : str or Path, optional
         Folder that ``graven prepare`` has made: ``train`` and ``val``, each with ``images``, ``masks`` and ``valid``;
-        with ``--classes`` for a recipe whose task is ``classes``.
-        By default a petroglyph recipe is trained on procedural panels, and validated on their frozen list.
+        with ``--classes`` for a recipe whose task is ``classes``, and with a side ``unlabelled`` for one with ``cps``.
+        For surfaces ``images`` holds ``<name>_height.tif``, ``<name>_normals.tif`` and ``<name>_albedo.tif``, those
+        that the recipe prepares. By default a recipe for petroglyphs is trained on procedural panels and one for
+        heights on procedural bronzes, and validated on their frozen list.
     out : str or Path, optional
         Output folder; default is the name of the recipe, here. Until the run ends it is called ``<out>.partial``.
     resume : bool
@@ -147,6 +143,8 @@ def train(
     start : str or Path, optional
         Bundle whose weights and standardisation training begins with, of the network that the recipe names; default is
         random weights. See `graven.finetune` for few photographs.
+    first : str or Path, optional
+        For a recipe that refines, bundle of the trained network whose answers it betters.
     n_panels : int
         Number of procedural training panels.
     panel_px : int
@@ -188,22 +186,26 @@ def train(
             raise UsageError(f"--max-minutes must be above 0, got {max_minutes}")
         plan = replace(plan, run=replace(plan.run, max_minutes=max_minutes))
     clock = Clock()
-    if plan.task == "refine" or any(step.name in HEIGHT_STEPS for step in plan.prepare):
+    chain = prepared_chain(plan)
+    ahead = _first_bundle(plan, first)
+    names = class_names(data)
+    if start is not None and plan.cps is not None:
         raise UsageError(
-            f"the recipe {plan.name!r} is for height maps, which train does not read yet; networks for engravings are "
-            "trained by scripts/train_engraving.py"
+            "with cps two networks begin apart, so there is nothing to begin --from; leave one of them out"
         )
-    chain_of(plan.prepare)
-    begin = None if start is None else start_bundle(plan, start, class_names=_class_names(data), say=monitor.say)
-    if data is None and plan.method != "petroglyph":
-        raise UsageError(f"the recipe {plan.name!r} trains the method {plan.method}; give its panels with --data")
-    names = _class_names(data)
-    _check_classes(plan, names, n_outputs=n_outputs(plan))
+    begin = None if start is None else start_bundle(plan, start, class_names=names, say=monitor.say)
+    if data is None:
+        check_procedural(plan, chain)
+    check_classes(plan, names, n_outputs=n_outputs(plan))
     target = Path(out) if out is not None else Path(plan.name)
     with job_folder(target, command="train", resume=resume) as output:
-        stores = _stores(output.path / "panels", plan, data, n_panels=n_panels, panel_px=panel_px, monitor=monitor)
+        known = {"n_panels": n_panels, "panel_px": panel_px}
+        stores = panel_stores(output.path / "panels", plan, data, monitor=monitor, **known)
         train_panels, val_panels = stores["train"].open(), stores["val"].open()
         mean, std = band_statistics(train_panels) if begin is None else astuple(begin.spec.normalisation)
+        if plan.task == "refine" and begin is None:
+            mean, std = (*mean, 0.0, 0.0), (*std, 1.0, 1.0)  # the first answer and the strokes are taken as they are
+        first_net = None if ahead is None else trained_network(ahead.spec, ahead.model_path)
         begun = any((output.path / "checkpoints").glob("step_*.safetensors"))
         if resume and not begun:
             monitor.say("no checkpoint had been written, so training starts from its first step")
@@ -215,7 +217,9 @@ def train(
             mean=mean,
             std=std,
             class_names=names,
-            data_sha256=stores["train"].sha256 + stores["val"].sha256 + ("" if begin is None else begin.spec.sha256),
+            data_sha256="".join(store.sha256 for store in stores.values()) + _hash_of(begin),
+            first=first_net,
+            unlabelled=stores["unlabelled"].open() if "unlabelled" in stores else (),
             initial=None if begin is None else trained_network(begin.spec, begin.model_path),
             resume=begun,
             say=monitor.say,
@@ -224,7 +228,17 @@ def train(
         bundle = None
         if plan.task != "gate":
             bundle = leave_bundle(
-                output.path, plan, net, val_panels[0], result, mean=mean, std=std, class_names=names, say=monitor.say
+                output.path,
+                plan,
+                net,
+                val_panels[0],
+                result,
+                mean=mean,
+                std=std,
+                class_names=names,
+                bands=chain.bands,
+                first=first_net,
+                say=monitor.say,
             )
         newest = max((output.path / "checkpoints").glob("step_*.safetensors"))
         trained = Trained(
@@ -232,7 +246,7 @@ def train(
             recipe=plan.name,
             stopped_by=result.stopped_by,
             steps=result.steps,
-            score_name=build_task(plan).score_name,
+            score_name=build_task(plan, first=first_net).score_name,
             best_score=result.best_score,
             best_step=result.best_step,
             best_path=target / result.best_path.name,
@@ -251,13 +265,14 @@ def train(
                 "resume": resume,
                 "max_minutes": max_minutes,
                 "start": None if start is None else Path(start),
+                "first": None if first is None else Path(first),
                 "n_panels": n_panels,
                 "panel_px": panel_px,
             },
             inputs=[
                 {"name": "recipe", "sha256": recipe_hash(plan)},
                 *({"name": f"panels/{side}", "sha256": store.sha256} for side, store in stores.items()),
-                *([] if begin is None else [{"name": begin.spec.name, "sha256": begin.spec.sha256, "role": "start"}]),
+                *_bundle_inputs(start=begin, first=ahead),
             ],
             settings=asdict(plan),
             outputs=output_hashes(output.path, leave_out=("panels",)),
@@ -270,128 +285,36 @@ def train(
     return trained
 
 
-def _stores(
-    folder: Path, plan: Recipe, data: str | Path | None, *, n_panels: int, panel_px: int, monitor: Monitor
-) -> dict[str, PanelStore]:
-    """Prepare the panels of both sides once, whole; what is there already is kept."""
-    from graven.train.panels import write_store
-
-    steps = [{"name": step.name, "options": step.options} for step in plan.prepare]
-    if data is None:
-        panels = _procedural(plan, n_panels=n_panels, panel_px=panel_px)
-    else:
-        panels = _labelled(Path(data), monitor=monitor)
-    chain = chain_of(plan.prepare, n_bands=_n_bands(plan))
-
-    def sources(side: str) -> Iterator[Source]:
-        if not plan.augment_photometric:
-            yield from panels.read(side, chain)
-            return
-        yield from panels.read(side, chain_of((), n_bands=chain.n_bands))
-        if side == "train":
-            for name, group, read in panels.read(side, chain):
-                yield f"{name}-prepared", group, read
-
-    with monitor.progress("preparing panels") as report:
-        done, n = 0, sum(panels.n.values()) + plan.augment_photometric * panels.n["train"]
-
-        def count(_entry: object) -> None:
-            nonlocal done
-            done += 1
-            report(done, n)
-
-        def write(side: str) -> PanelStore:
-            facts = {**panels.origin, "side": side, "prepare": steps}
-            if plan.augment_photometric:
-                facts["augment_photometric"] = True
-            return write_store(folder / side, sources(side), origin=facts, on_panel=count)
-
-        return {side: write(side) for side in SIDES}
-
-
-@dataclass(frozen=True, slots=True)
-class _Panels:
-    """Where panels come from: `read` gives those of a side through a chain, `n` how many there are."""
-
-    read: Callable[[str, PrepareChain], Iterator[Source]]
-    origin: dict[str, Any]
-    n: dict[str, int]
-
-
-def _procedural(plan: Recipe, *, n_panels: int, panel_px: int) -> _Panels:
-    from graven.studies.begl_data import training_specs
-    from graven.synthetic.testsets import GENERATOR_VERSION, PETROGLYPH_VAL
-
-    if n_panels < 1:
-        raise UsageError(f"--panels must be at least 1, got {n_panels}")
-    size_mm = plan.data.pixel_size_mm or DEFAULT_PIXEL_SIZE_MM
-    specs = {"train": training_specs(n_panels), "val": PETROGLYPH_VAL}
-    origin = {
-        "kind": "procedural panels",
-        "generator": GENERATOR_VERSION,
-        "n_panels": n_panels,
-        "panel_px": panel_px,
-        "pixel_size_mm": size_mm,
-    }
-
-    def read(side: str, chain: PrepareChain) -> Iterator[Source]:
-        return procedural_source(specs[side], size_px=panel_px, pixel_size_mm=size_mm, chain=chain)
-
-    return _Panels(read, origin, {side: len(found) for side, found in specs.items()})
-
-
-def _labelled(folder: Path, *, monitor: Monitor) -> _Panels:
-    sides, leaky = prepared_sides(folder)
-    missing = [side for side in SIDES if side not in sides]
-    if missing:
-        raise DataError(f"{folder} has no images in {missing[0]}; training needs train and val, see graven prepare")
-    if leaky:
-        monitor.say("patches of one panel stand in training and validation; the scores will be too good")
-    origin: dict[str, Any] = {
-        "kind": "labelled images",
-        "name": folder.resolve().name,
-        "sha256": digest_of(folder),
-        "leaky": leaky,
-    }
-    classes = _class_names(folder)
-    if classes:
-        origin["classes"] = list(classes)
-    items = {"train": sides["train"], "val": sides["val"]}
-
-    def read(side: str, chain: PrepareChain) -> Iterator[Source]:
-        return labelled_source(items[side], chain=chain)
-
-    return _Panels(read, origin, {side: len(found) for side, found in items.items()})
-
-
-def _class_names(data: str | Path | None) -> tuple[str, ...]:
-    """Give the names of the classes of prepared data, the background left out; none where they are of one class."""
-    classes = None if data is None else prepared_classes(Path(data))
-    return () if classes is None else tuple(entry.name for entry in classes.classes)
-
-
-def _check_classes(plan: Recipe, names: tuple[str, ...], *, n_outputs: int) -> None:
-    """Refuse data of other classes than the recipe is for, before anything is prepared."""
-    if not names:
-        if plan.task == "classes":
-            raise UsageError(
-                f"the recipe {plan.name!r} tells classes apart, but the data are of one class; prepare them with "
-                "graven prepare --classes"
-            )
-        return
-    listed = ", ".join(names)
-    if plan.task != "classes":
+def _first_bundle(plan: Recipe, first: str | Path | None) -> Bundle | None:
+    """Read the bundle whose answers are refined, and see that it answers to the pictures that are learnt from."""
+    if plan.task != "refine":
+        if first is not None:
+            raise UsageError(f"--first is for recipes that refine, but {plan.name!r} has the task {plan.task}")
+        return None
+    if first is None:
         raise UsageError(
-            f"the recipe {plan.name!r} is for one class (task: {plan.task}), but the data hold {listed}; take a recipe "
-            "with task: classes, or prepare the data without --classes"
+            f"the recipe {plan.name!r} betters the answers of a first network; give its bundle with --first"
         )
-    if n_outputs != len(names) + 1:
-        raise UsageError(
-            f"the network of {plan.name!r} has n_classes {n_outputs}, but the data need {len(names) + 1}: background, "
-            f"{listed}; set network.options.n_classes"
+    bundle = read_bundle(first)
+    spec = bundle.spec
+    asked = [(step.name, step.options) for step in plan.prepare]
+    if spec.role != "segment" or len(spec.classes) > 1 or [(s.name, s.options) for s in spec.prepare] != asked:
+        listed = ", ".join(name for name, _ in asked) or "nothing"
+        raise MismatchError(
+            f"--first {spec.name} must be a model that segments one class and is prepared by {listed}, as "
+            f"{plan.name!r} is; give another bundle"
         )
+    return bundle
 
 
-def _n_bands(plan: Recipe) -> int:
-    """Bands that the network expects."""
-    return int(plan.network.options.get("in_channels", 3))
+def _hash_of(bundle: Bundle | None) -> str:
+    return "" if bundle is None else bundle.spec.sha256
+
+
+def _bundle_inputs(**bundles: Bundle | None) -> list[dict[str, str]]:
+    """List bundles by the part that they have in a training."""
+    return [
+        {"name": bundle.spec.name, "sha256": bundle.spec.sha256, "role": role}
+        for role, bundle in bundles.items()
+        if bundle is not None
+    ]

@@ -14,15 +14,26 @@ from graven.predict.classes import class_map
 from graven.predict.engines import installed_engines, load_engine, load_variants
 from graven.prepare.chain import PrepareChain
 from graven.prepare.reduced import reduced_view
+from graven.synthetic.bronze_scan import measured_height
 from graven.synthetic.painting import UNKNOWN
 from graven.synthetic.testsets import (
+    BRONZE_PIXEL_SIZE_MM,
     CONDITION_VAL,
+    ENGRAVING_VAL,
     PETROGLYPH_VAL,
     TEST_PIXEL_SIZE_MM,
+    make_bronzes,
     make_paintings,
     make_panels,
 )
-from graven.types import CONDITION_CLASSES, PETROGLYPH_CLASSES, TileGrid, raster_from_array
+from graven.types import (
+    CONDITION_CLASSES,
+    ENGRAVING_CLASSES,
+    PETROGLYPH_CLASSES,
+    PixelSize,
+    TileGrid,
+    raster_from_array,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,11 +90,26 @@ def compare_engines(bundle: Bundle, *, engine: str, n_panels: int) -> list[dict[
 def _check_panels(spec: ModelSpec, n_panels: int) -> None:
     if not 0 <= n_panels <= len(PETROGLYPH_VAL):
         raise InputError(f"there are {len(PETROGLYPH_VAL)} validation panels; --panels takes 0 to that, got {n_panels}")
-    known = {"petroglyph": PETROGLYPH_CLASSES, "condition": CONDITION_CLASSES}.get(spec.method)
-    if n_panels and (known is None or [c.name for c in known.classes] != [c.name for c in spec.classes.classes]):
+    if not n_panels:
+        return
+    if spec.role == "refine":
         raise InputError(
-            f"--panels are petroglyphs, or paintings with craquelure and paint loss; the model {spec.name!r} is for "
-            f"{spec.method} with {', '.join(entry.name for entry in spec.classes.classes)}"
+            f"the model {spec.name!r} betters what another one answers by a person's strokes, which no panel has; "
+            "verify it without --panels, and with them the model that it belongs to"
+        )
+    known = {"petroglyph": PETROGLYPH_CLASSES, "condition": CONDITION_CLASSES, "engraving": ENGRAVING_CLASSES}.get(
+        spec.method
+    )
+    if known is None or [c.name for c in known.classes] != [c.name for c in spec.classes.classes]:
+        raise InputError(
+            f"--panels are petroglyphs, paintings with craquelure and paint loss, or engraved bronzes; the model "
+            f"{spec.name!r} is for {spec.method} with {', '.join(entry.name for entry in spec.classes.classes)}"
+        )
+    made_for = (PrepareChain.from_spec(spec).layers, spec.pixel_size_mm)
+    if spec.method == "engraving" and made_for != (("height",), BRONZE_PIXEL_SIZE_MM):
+        raise InputError(
+            f"the bronzes of --panels are heights of {BRONZE_PIXEL_SIZE_MM} mm per pixel; the model {spec.name!r} "
+            f"takes {' and '.join(made_for[0]) or 'photographs'} of {spec.pixel_size_mm} mm, verify it without them"
         )
 
 
@@ -134,8 +160,7 @@ def _compare_panels(bundle: Bundle, engines: list[Engine], n_panels: int) -> lis
     comparisons = [Comparison(spec.threshold) for _ in engines]
     counts = [[NOTHING] * len(spec.classes) for _ in engines]
     expected_counts = [NOTHING] * len(spec.classes)
-    tiles = _tiles if spec.method == "petroglyph" else _painted_tiles
-    for pixels, truth, known in tiles(spec, n_panels):
+    for pixels, truth, known in TILES[spec.method](spec, n_panels):
         expected = _map(reference(pixels))
         size = expected.shape[1:]
         truths, seen = [_reduce(mask, size) for mask in truth], _reduce(known, size)
@@ -199,8 +224,23 @@ def _painted_tiles(spec: ModelSpec, n_panels: int) -> Iterator[Sample]:
         yield from _cut(spec, view, [panel.classes == entry.id for entry in spec.classes.classes])
 
 
+def _engraved_tiles(spec: ModelSpec, n_panels: int) -> Iterator[Sample]:
+    """Yield the same of bronzes, from heights as a scan measures them."""
+    for panel in make_bronzes(ENGRAVING_VAL[:n_panels]):
+        height = measured_height(panel, np.random.default_rng(panel.seed))
+        side = PixelSize(BRONZE_PIXEL_SIZE_MM, BRONZE_PIXEL_SIZE_MM, "user")
+        view = raster_from_array(height[None], valid=panel.object_mask & np.isfinite(height)).with_pixel_size(side)
+        yield from _cut(spec, view, [panel.mask])
+
+
+TILES = {"petroglyph": _tiles, "condition": _painted_tiles, "engraving": _engraved_tiles}
+"""Panels with their truth, by method."""
+
+
 def _cut(spec: ModelSpec, view: Raster, truths: list[NDArray[np.bool_]]) -> Iterator[Sample]:
-    prepared = PrepareChain.from_spec(spec).view(view)
+    chain = PrepareChain.from_spec(spec)
+    view = chain.known(view)
+    prepared = chain.measured(view).view(view)
     grid = TileGrid(view.height, view.width, tile_px=min(spec.tile_px, view.height, view.width), overlap_px=0)
     for row in range(grid.n_rows):
         for col in range(grid.n_cols):

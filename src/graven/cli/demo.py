@@ -20,7 +20,7 @@ def demo(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Generate a rock panel, trace it, compare with the truth and show everything on one HTML page."""
+    """Generate a rock panel, a painting and an engraved bronze, document each, and show all on one HTML page."""
     from graven.api.demo import demo as run
 
     console = Console(json_lines=json, quiet=quiet)

@@ -15,7 +15,7 @@ __all__ = ["prepare"]
 
 def prepare(
     dataset: Annotated[Path, typer.Argument(help="Folder of the data set.")],
-    layout: Annotated[str, typer.Option("--as", help="auto, pitoti, folders, labelme or coco.")] = "auto",
+    layout: Annotated[str, typer.Option("--as", help="auto, pitoti, folders, labelme, coco or mirrors.")] = "auto",
     out: Out = None,
     labels: Annotated[
         str | None,
@@ -48,6 +48,9 @@ def prepare(
     leaky: Annotated[
         bool, typer.Option("--i-know-tiles-leak", help="Split patches at random, as the paper did.")
     ] = False,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Of mirrors, keep views without a drawing as well.")
+    ] = False,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted --expand.")] = False,
     json: Json = False,
@@ -70,6 +73,7 @@ def prepare(
         test_share=test_share,
         val_share=val_share,
         leaky=leaky,
+        unlabelled=unlabelled,
         overwrite=overwrite,
         resume=resume,
         monitor=console,

@@ -29,8 +29,12 @@ __all__ = ["refine"]
 def refine(
     image: Annotated[Path, typer.Argument(help="Height map of an engraving, or what the model asks for.")],
     strokes: Annotated[
-        Path, typer.Option("--strokes", help="GeoJSON of lines with polarity (add or erase) and width_mm or width_px.")
-    ],
+        Path | None,
+        typer.Option("--strokes", help="GeoJSON of lines with polarity (add or erase) and width_mm or width_px."),
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="Journal of earlier work on this image with this model, to go on with.")
+    ] = None,
     model: Model = "engraving",
     out: Out = None,
     scale: Scale = None,
@@ -45,6 +49,9 @@ def refine(
         float | None, typer.Option(help="Width in pixels of strokes that do not say theirs.")
     ] = None,
     author: Annotated[str, typer.Option(help="Who drew the strokes; kept with them.")] = "",
+    adjust: Annotated[
+        bool, typer.Option("--adjust", help="Also correct the whole panel by its strokes, and leave a map of doubt.")
+    ] = False,
     title: Annotated[str | None, typer.Option(help="Title of the report; default is the file name.")] = None,
     engine: Engine = "auto",
     device: Device = "auto",
@@ -61,6 +68,7 @@ def refine(
     result = run(
         image,
         strokes=strokes,
+        journal=journal,
         model=model,
         out=out,
         scale=scale,
@@ -71,6 +79,7 @@ def refine(
         min_object=min_object,
         stroke_width_px=stroke_width,
         author=author,
+        adjust=adjust,
         title=title,
         engine=engine,
         device=device,

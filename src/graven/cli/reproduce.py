@@ -19,7 +19,7 @@ def reproduce(
         Path | None,
         typer.Option(
             help="begl: folder of image and mask pairs; default is procedural panels. craquelure: folder of crack sets."
-            " refinement: folder of the DIBCO pages; default is procedural bronzes."
+            " refinement: folder of the DIBCO pages or of prepared mirrors; default is procedural bronzes."
         ),
     ] = None,
     out: Out = None,
@@ -37,7 +37,7 @@ def reproduce(
         str | None,
         typer.Option(
             help="craquelure: some of losses,lambda,networks,cracks; default is all that have data. refinement: some "
-            "of inputs,widths,strokes,objects,operations,keeping; default is all."
+            "of inputs,widths,strokes,objects,operations,keeping (the default) and modalities."
         ),
     ] = None,
     sets: Annotated[

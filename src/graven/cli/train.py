@@ -19,7 +19,7 @@ def train(
         str | None, typer.Argument(help="Recipe in YAML, or the name of one that ships.", show_default=False)
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder made by graven prepare; default is procedural panels.")
+        Path | None, typer.Option(help="Folder made by graven prepare; default is procedural panels or bronzes.")
     ] = None,
     out: Out = None,
     resume: Annotated[
@@ -28,6 +28,9 @@ def train(
     max_minutes: Annotated[float | None, typer.Option(help="Stop after this time, with a checkpoint.")] = None,
     start: Annotated[
         str | None, typer.Option("--from", help="Begin with the weights of a bundle in place of random ones.")
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option(help="Of a recipe that refines: the bundle whose answers it betters.")
     ] = None,
     panels: Annotated[int, typer.Option(help="Number of procedural training panels.")] = 64,
     panel_px: Annotated[int, typer.Option(help="Side of procedural panels.")] = 1024,
@@ -52,6 +55,7 @@ def train(
         resume=resume,
         max_minutes=max_minutes,
         start=start,
+        first=first,
         n_panels=panels,
         panel_px=panel_px,
         monitor=console,

@@ -1,4 +1,4 @@
-"""Rasters as Cloud Optimized GeoTIFF: classes, probabilities, and floats such as heights.
+"""Rasters as Cloud Optimized GeoTIFF: classes, probabilities, doubt, and floats such as heights.
 
 Blocks stream into a tiled temporary file, from which GDAL makes the final one (`graven.io.cog`). The final file is
 opened again and every pixel compared by hash with what was handed in; only then does it get its name. The same content
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from graven.types.raster import Georeference, PixelSize
     from graven.types.window import Window
 
-__all__ = ["write_float_cog", "write_image_cog", "write_mask_cog", "write_probability_cog"]
+__all__ = ["write_doubt_cog", "write_float_cog", "write_image_cog", "write_mask_cog", "write_probability_cog"]
 
 
 def write_mask_cog(
@@ -155,6 +155,56 @@ def write_probability_cog(
         scale=1.0 / 255.0,
         band_tags=tuple({"CLASS_ID": str(entry.id), "GRAVEN_SCALE": "1/255"} for entry in classes.classes),
         tags=_all_tags("probability", classes, georeference, pixel_size, tags),
+        georeference=georeference,
+    )
+    write_cog(Path(target), blocks, plan)
+
+
+def write_doubt_cog(
+    target: str | os.PathLike[str],
+    blocks: Iterable[tuple[Window, NDArray[np.uint8]]],
+    *,
+    height: int,
+    width: int,
+    georeference: Georeference | None = None,
+    pixel_size: PixelSize | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write how probably each pixel is called wrong, as one band.
+
+    Parameters
+    ----------
+    target : path
+        ``panel_doubt.tif``.
+    blocks : iterable of (Window, ndarray of shape (1, h, w), uint8)
+        A partition of the raster in row order: the probability that the class given to a pixel is wrong, times 255; 0
+        where a person decided and where nothing is known.
+    height, width : int, pixels
+        Size of the raster.
+    georeference, pixel_size, tags
+        As in `write_mask_cog`.
+
+    Raises
+    ------
+    InputError, DiskFull, OutputError
+        As in `write_mask_cog`.
+
+    Notes
+    -----
+    Otherwise as `write_probability_cog`. At a threshold of one half no value is above 128.
+    """
+    plan = CogPlan(
+        height=height,
+        width=width,
+        n_bands=1,
+        dtype=np.dtype(np.uint8),
+        nodata=None,
+        predictor=2,
+        resampling="AVERAGE",
+        descriptions=("doubt",),
+        scale=1.0 / 255.0,
+        band_tags=({"GRAVEN_SCALE": "1/255"},),
+        tags=_all_tags("doubt", None, georeference, pixel_size, tags),
         georeference=georeference,
     )
     write_cog(Path(target), blocks, plan)

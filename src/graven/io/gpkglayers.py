@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from graven.io.vectorframe import Placement
     from graven.types import Ring
 
-__all__ = ["Layer", "layer_rows"]
+__all__ = ["SURFACE", "Layer", "layer_rows"]
+
+SURFACE = "surface"
+"""Name of the layer that says which part of the picture was looked at."""
 
 Polygons = tuple[tuple["Ring", ...], ...]
 """Parts of an area with their rings, as in `graven.types.Trace`."""

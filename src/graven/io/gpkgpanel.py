@@ -14,19 +14,23 @@ import shapely
 from graven.errors import DataError
 from graven.io.gdalenv import load_rasterio
 from graven.io.georeference import georeference_of
+from graven.io.gpkglayers import SURFACE
 from graven.io.gpkgtraces import Feature
 from graven.io.ogrenv import check_ogr_path, load_pyogrio
+from graven.io.rasterize import rasterize_geometries
 from graven.io.strictjson import parse_json
-from graven.io.vectorframe import vector_placement
+from graven.io.vectorframe import Placement, vector_placement
 from graven.types import Georeference, PixelSize
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from graven.types import Affine6, ScaleSource
 
-__all__ = ["GpkgPanel", "features_of", "opened_gpkg", "read_gpkg_classes", "read_gpkg_panel"]
+__all__ = ["GpkgPanel", "features_of", "opened_gpkg", "read_gpkg_classes", "read_gpkg_panel", "read_gpkg_surface"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,42 @@ def read_gpkg_classes(path: str | os.PathLike[str]) -> dict[int, str]:
         if number is not None and np.isfinite(number) and isinstance(name, str) and name:
             found[int(number)] = name
     return dict(sorted(found.items()))
+
+
+def read_gpkg_surface(path: str | os.PathLike[str]) -> NDArray[np.bool_] | None:
+    """Read which part of the picture the traces of a GeoPackage of graven are from.
+
+    Parameters
+    ----------
+    path : path
+        A GeoPackage of graven.
+
+    Returns
+    -------
+    ndarray of shape (H, W), bool, or None
+        True where something was known when the traces were made, the region of interest included; None where the file
+        does not say where that was, as those of figures and those that `graven export` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is no GeoPackage of graven, or its layer ``surface`` was changed since.
+    """
+    path = Path(path)
+    with opened_gpkg(path) as (names, panel):
+        if SURFACE not in names:
+            return None
+        placement = Placement(panel.affine, None, "frame")
+        shapes = [feature.shape for feature in features_of(path, SURFACE) if feature.shape is not None]
+    in_pixels = [shapely.transform(shape, placement.pixels) for shape in shapes]
+    surface = rasterize_geometries(in_pixels, [], height=panel.height, width=panel.width)
+    found_px = int(np.count_nonzero(surface))
+    if found_px != panel.valid_px:
+        raise DataError(
+            f"{path.name}: its layer {SURFACE} covers {found_px} px, but {panel.valid_px} px were looked at; it is a "
+            "statement and not to be edited: put the layer of the first record back"
+        )
+    return surface
 
 
 @contextlib.contextmanager

@@ -5,22 +5,25 @@ from __future__ import annotations
 import glob
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from graven.errors import DataError
 from graven.io.classmasks import read_class_mask
 from graven.io.masks import read_mask
+from graven.io.surfacefiles import surface_name
 from graven.types.dataset import LabelledImage, unique_name
+from graven.types.surface import LAYERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from graven.types import ClassTable
     from graven.types.dataset import ReadMask, ReadTarget
 
-__all__ = ["list_mask_folders", "list_pitoti", "pitoti_files", "read_binary_mask"]
+__all__ = ["list_images", "list_mask_folders", "list_pitoti", "pitoti_files", "read_binary_mask"]
 
 IMAGE_SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg"}
 MASK_FOLDERS = ("masks", "mask", "label", "labels", "gt")
@@ -69,15 +72,16 @@ def list_mask_folders(folder: Path, *, classes: ClassTable | None = None) -> lis
     Returns
     -------
     list of LabelledImage
-        Sorted by name; each image is its own group.
+        Sorted by name; each image is its own group. The layers of a surface (`graven.io.surfacefiles`) are one image,
+        whose mask has the bare name; the height stands for it where there is one.
 
     Raises
     ------
     DataError
         If a folder is missing, a stem repeats, or an image and mask have no partner.
     """
-    images = _by_stem(_first_folder(folder, IMAGE_FOLDERS))
     masks = _by_stem(_first_folder(folder, MASK_FOLDERS))
+    images = _surfaces(_by_stem(_first_folder(folder, IMAGE_FOLDERS)), masks)
     alone = sorted(set(images) ^ set(masks))
     if alone:
         raise DataError(
@@ -93,6 +97,49 @@ def list_mask_folders(folder: Path, *, classes: ClassTable | None = None) -> lis
             read_target=_reader(masks[stem]) if classes is None else _class_reader(masks[stem], classes),
             read_valid=_valid_reader(masks[stem]) if classes is None else _class_valid_reader(masks[stem], classes),
             label_paths=(masks[stem],),
+        )
+        for stem in sorted(images)
+    ]
+
+
+def list_images(folder: Path) -> list[LabelledImage]:
+    """List images of which nothing is known but where they are valid.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds a folder of images, and a folder ``valid`` of masks with equal stems or none at all.
+
+    Returns
+    -------
+    list of LabelledImage
+        Sorted by name; their truth is background everywhere.
+
+    Raises
+    ------
+    DataError
+        If there are no images, or one has no valid mask although others have.
+    """
+    found = _by_stem(_first_folder(folder, IMAGE_FOLDERS))
+    valid = _by_stem(folder / "valid") if (folder / "valid").is_dir() else {}
+    images = _surfaces(found, valid or {surface_name(path)[0] for path in found.values()})
+    if not images:
+        raise DataError(f"{folder} holds no images")
+    missing = sorted(set(images) - set(valid))
+    if valid and missing:
+        raise DataError(f"{folder / 'valid'} has no mask for {missing[0]!r}; give one for every image or none")
+
+    def nothing(size: tuple[int, int]) -> NDArray[np.bool_]:
+        return np.zeros(size, bool)
+
+    return [
+        LabelledImage(
+            name=stem,
+            group=stem,
+            image_path=images[stem],
+            read_target=nothing,
+            read_valid=_reader(valid[stem]) if valid else None,
+            label_paths=(valid[stem],) if valid else (),
         )
         for stem in sorted(images)
     ]
@@ -214,6 +261,18 @@ def _first_folder(folder: Path, names: tuple[str, ...]) -> Path:
         if (folder / name).is_dir():
             return folder / name
     raise DataError(f"{folder} must hold a folder named {' or '.join(names)}")
+
+
+def _surfaces(images: dict[str, Path], names: Collection[str]) -> dict[str, Path]:
+    """Let one file stand for all layers of a surface, where there is a mask of its bare name."""
+    found: dict[str, Path] = {}
+    for layer in (None, *LAYERS):
+        for stem, path in images.items():
+            name, of = surface_name(path)
+            is_layer = of is not None and name in names and stem not in names
+            if layer == (of if is_layer else None):
+                found.setdefault(name if is_layer else stem, path)
+    return found
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

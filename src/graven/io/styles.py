@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 if TYPE_CHECKING:
     from graven.types import ClassDefinition, ClassTable
 
-__all__ = ["LOOKS", "island_style", "node_style", "svg_hatch", "vector_style"]
+__all__ = ["LOOKS", "island_style", "node_style", "surface_style", "svg_hatch", "vector_style"]
 
 LOOKS: dict[str, tuple[str, str]] = {
     "solid": ("solid", '<rect width="{s}" height="{s}" fill="black"/>'),
@@ -105,6 +105,24 @@ def island_style() -> str:
         for index, (label, line) in enumerate((("closed", "solid"), ("open", "dash")))
     ]
     return _categorized("is_open", "integer", found)
+
+
+def surface_style() -> str:
+    """Describe a QGIS layer style of the surface that was looked at: a dotted outline.
+
+    Returns
+    -------
+    str
+        As `vector_style`.
+    """
+    look = {
+        "style": "no",
+        "outline_color": "0,0,0,255",
+        "outline_style": "dot",
+        "outline_width": "0.3",
+        "outline_width_unit": "MM",
+    }
+    return _categorized("kind", "string", [("analysed", "analysed surface", _symbol(0, "fill", "SimpleFill", look))])
 
 
 def _categorized(column: str, kind: str, found: list[tuple[str, str, str]]) -> str:

@@ -37,7 +37,7 @@ def fit_robust(
     shares: tuple[float, float],
     above: float,
     below: float,
-    readmit: bool,  # noqa: FBT001
+    readmit: bool,  # noqa: FBT001 - a compiled function takes no arguments by keyword alone
     rounds: int,
     lobe_rounds: int,
     out: NDArray[np.floating],
@@ -183,7 +183,7 @@ def _sorting_pairs(size: int) -> NDArray[np.int64]:
             for first in range(step % width, size - step, 2 * step):
                 for k in range(first, min(first + step, size - step)):
                     if k // (2 * width) == (k + step) // (2 * width):
-                        pairs.append((k, k + step))  # noqa: PERF401 - compiled
+                        pairs.append((k, k + step))  # noqa: PERF401 - the compiler knows no extend with a generator
             step //= 2
         width *= 2
     return np.array(pairs)

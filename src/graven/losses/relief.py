@@ -134,6 +134,18 @@ def relief_total(
 ) -> Tensor:
     r"""Weigh the three parts: :math:`\alpha L_{sem} + \beta L_{depth} + \gamma L_{edge}`, eq. (1).
 
+    Parameters
+    ----------
+    semantics, depth, edges : Tensor, scalar
+        The parts.
+    weights : (float, float, float), >= 0
+        Of the parts.
+
+    Returns
+    -------
+    Tensor, scalar
+        The total.
+
     Examples
     --------
     >>> round(float(relief_total(torch.tensor(0.9), torch.tensor(0.04), torch.tensor(0.7))), 6)

@@ -210,9 +210,10 @@ def soft_edge_loss(
     """
     if min(weights) < 0:
         raise InputError(f"weights of the edge loss must be 0 or more, got {weights}")
-    options = {"valid": valid, "lambda_edge": lambda_edge, "distance": distance}
-    photo = edge_class_loss(logits_photo, target, **options)
-    depth = edge_class_loss(logits_depth, target, **options)
+    photo, depth = (
+        edge_class_loss(logits, target, valid=valid, lambda_edge=lambda_edge, distance=distance)
+        for logits in (logits_photo, logits_depth)
+    )
     match = edge_match_loss(logits_photo, logits_depth, valid=valid)
     k = matching_weight(depth_error, steepness=steepness).to(photo.dtype)
     return weights[0] * photo + k * (weights[1] * depth + weights[2] * match)

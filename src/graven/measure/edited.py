@@ -78,8 +78,7 @@ def geometry_measures(trace: Trace, pixel_size: PixelSize | None) -> dict[str, M
 def loss_measures(
     polygons: tuple[tuple[Ring, ...], ...],
     *,
-    height: int,
-    width: int,
+    surface: shapely.MultiPolygon,
     valid_px: int,
     pixel_size: PixelSize | None,
 ) -> dict[str, Measure]:
@@ -89,19 +88,18 @@ def loss_measures(
     ----------
     polygons : tuple of tuple of Ring
         Its parts, in pixels.
-    height, width : int, pixels
-        Size of the raster.
+    surface : shapely.MultiPolygon
+        Outline of the panel, in pixels: where something is known.
     valid_px : int, > 0, pixels
-        Pixels of the raster where something is known.
+        Pixels of the panel.
     pixel_size : PixelSize or None
         Without it the measures are in pixels.
 
     Returns
     -------
     dict of str to Measure
-        As `graven.measure.loss_areas.measure_losses`, but that the area is that of the polygons, the perimeter that of
-        the outline simplified to 1 pixel, and the edge of the panel that of the raster. The uncertainty holds the scale
-        and half a pixel along the outline.
+        As `graven.measure.loss_areas.measure_losses`, but that the area is that of the polygons and the perimeter that
+        of the outline simplified to 1 pixel. The uncertainty holds the scale and half a pixel along the outline.
 
     Raises
     ------
@@ -119,9 +117,7 @@ def loss_measures(
     shift = border_shift_sigma(perimeter, area_sigma_threshold=0.0, pixel=math.sqrt(float(sides.prod())))
     sigma = area_sigma(area, perimeter=perimeter, shift_sigma=shift, scale_sigma_rel=scale)
     diameter = 2 * math.sqrt(area / math.pi)
-    left, top, right, bottom = shape.bounds
-    gaps = min(left, width - right) * sides[0], min(top, height - bottom) * sides[1]
-    edge = max(0.0, float(min(gaps)))
+    edge = _edge_distance(shape, surface, sides)
     valid_area = valid_px * float(sides.prod())
     return {
         "area": Measure(area, f"{unit}2", sigma),
@@ -130,6 +126,12 @@ def loss_measures(
         "edge_distance": Measure(edge, unit, math.hypot(scale * edge, shift)),
         "share": Measure(area / valid_area, "", shift * perimeter / valid_area),
     }
+
+
+def _edge_distance(shape: shapely.MultiPolygon, surface: shapely.MultiPolygon, sides: NDArray[np.float64]) -> float:
+    """Give the least distance to the edge of the panel: 0 for what touches it or reaches beyond."""
+    inner, outer = (shapely.transform(area, lambda points: points * sides) for area in (shape, surface))
+    return float(inner.distance(outer.boundary)) if outer.covers(inner) else 0.0
 
 
 def _perimeter(shape: shapely.MultiPolygon, sides: NDArray[np.float64]) -> float:

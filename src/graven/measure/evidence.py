@@ -1,8 +1,8 @@
 """What two photographs show at one place, whatever a network made of them.
 
 Two dates are traced by a network that makes mistakes, and not the same ones twice. A line counts as new only where the
-later photograph shows it and the earlier one does not; an area only where its brightness or colour has changed. The
-light is divided out first, so contrasts are shares of the brightness around.
+difference of the photographs is a line and the earlier one does not show it; an area only where its brightness or
+colour has changed. The light is divided out first, so contrasts are shares of the brightness around.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from graven.measure.change import stretches
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.types import Ring
@@ -31,17 +31,26 @@ STEP_PX = 0.5
 FLANK_PX = 4.0
 ALONG_PX = 8.0
 REACH_PX = 1.5
-MIN_DEPTH = 0.08
-"""What a line must stand out by, as a share of the brightness around."""
-TEXTURE_SIGMAS, MAD_OF_NORMAL = 2.0, 0.6745
-MAX_SHARE = 0.4
+FAR_PX = 4.0, 10.0
+"""Beyond the width of a line: where its surroundings begin and end."""
+WIDER = 1.0, 2.0
+"""Widths that are looked for, as multiples of the typical one."""
+MIN_DEPTH = 0.12
+"""What a line must have come to stand out by, as a share of the brightness around."""
+MIN_SEEN, SURE_DEPTH = 0.06, 0.25
+"""What it stands out by now; beside ornament, where it stands out from nothing, what it changed by must be larger."""
+NOISE_SIGMAS = 3.0
+MAX_SHARE = 0.3
 """A line that shows in the other photograph with this share of its depth is there as well."""
-MAX_OTHER = 0.05
+MAX_LOBE, LOBE_SLACK = 0.3, 0.01
+"""Relief in another light darkens one side and brightens the other; a new line hardly does the second."""
+EASIER = 0.5
+"""How much less is asked of what continues a line that counts."""
 MEDIAN_POINTS = 31
-GAP_POINTS = 20
-APART_PX = 9.0
+GAP_POINTS, END_POINTS = 20, 12
 MIN_CHANGE, MIN_CONTRAST_SHARE = 0.1, 0.6
 RING_PX = 6
+MAD_OF_NORMAL = 0.6745
 
 
 def even_light(pixels: NDArray[np.generic], valid: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
@@ -86,23 +95,8 @@ def valley_depths(even: NDArray[np.float32], line: Ring, *, width_px: float) -> 
         The darkest place within 1.5 px below the darker of both flanks, as a share of the brightness; negative for a
         ridge, about 0 for an edge. Profiles are averaged over 8 points of the line.
     """
-    size, normal = round(ALONG_PX), _normals(line)
-    start = REACH_PX + width_px / 2 + 0.5
-    offsets = np.arange(-start - FLANK_PX, start + FLANK_PX + STEP_PX / 2, STEP_PX)
-    places = line[:, None] + offsets[None, :, None] * normal[:, None]
-    profile = cv2.remap(
-        even,
-        (places[..., 0] - 0.5).astype(np.float32),
-        (places[..., 1] - 0.5).astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    ).astype(np.float64)
-    profile = uniform_filter1d(profile, min(size, len(line)), axis=0, mode="nearest")
-    core = max(1, round(width_px / STEP_PX / 2))
-    smooth = uniform_filter1d(profile, core, axis=1, mode="nearest")
-    centre = smooth[:, np.abs(offsets) <= REACH_PX].min(axis=1)
-    left, right = profile[:, offsets < -start].mean(axis=1), profile[:, offsets > start].mean(axis=1)
-    return np.asarray(np.minimum(left, right) - centre, np.float64)
+    profile, offsets = _profiles(even, line, reach_px=REACH_PX + width_px / 2 + STEP_PX + FLANK_PX)
+    return _valleys(profile, offsets, width_px)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,49 +106,13 @@ class Sight:
     Attributes
     ----------
     even : ndarray of shape (H, W), float32
-        From `even_light`; turned over where lines are paler than their surroundings, as when they are full of dust.
-    texture : float
-        Depth that hardly any place beside the lines has: two standard deviations, robustly.
+        From `even_light`.
     width_px : float, pixels
         Typical width of the lines.
     """
 
     even: NDArray[np.float32]
-    texture: float
     width_px: float
-
-    @classmethod
-    def of(cls, even: NDArray[np.float32], lines: Sequence[Ring], *, width_px: float) -> Sight:
-        """Learn from a photograph and the lines that were found in it whether they are dark, and what texture shows.
-
-        Parameters
-        ----------
-        even : ndarray of shape (H, W), float32
-            From `even_light`.
-        lines : sequence of Ring
-            Vertices about a pixel apart.
-        width_px : float, pixels
-            Typical width of the lines.
-
-        Returns
-        -------
-        Sight
-            Of this photograph.
-        """
-        pale = np.asarray(2 - even, np.float32)
-        depths = [_median_depth(picture, lines, width_px) for picture in (even, pale)]
-        seen = even if depths[0] >= depths[1] else pale
-        beside = [line + shift * _normals(line) for line in lines for shift in (APART_PX, -APART_PX)]
-        if not beside:
-            return cls(seen, 0.0, width_px)
-        found = np.concatenate([valley_depths(seen, line, width_px=width_px) for line in beside])
-        spread = float(np.median(np.abs(found - np.median(found)))) / MAD_OF_NORMAL
-        return cls(seen, TEXTURE_SIGMAS * spread, width_px)
-
-    def depths(self, points: Ring) -> NDArray[np.float64]:
-        """Say how deep a line shows at each of its points, as a running median."""
-        depths = valley_depths(self.even, points, width_px=self.width_px)
-        return np.asarray(median_filter(depths, MEDIAN_POINTS, mode="nearest"), np.float64)
 
     def alone(self, points: Ring, other: Sight) -> NDArray[np.bool_]:
         """Say where a line shows in this photograph and not in another that lies on it.
@@ -169,11 +127,23 @@ class Sight:
         Returns
         -------
         ndarray of shape (N,), bool
-            Where it does.
+                Where it does: where the difference of the photographs is a dark line, or a pale one, beside which it is not
+            brighter, or darker, as it is where relief is lit from another side. What continues such a place counts
+            where it shows more weakly; so do short gaps, and an end that is close, where other lines disturb.
         """
-        here, there = self.depths(points), other.depths(points)
-        shows = here >= max(MIN_DEPTH, self.texture)
-        found = shows & (there <= MAX_SHARE * here) & (there <= max(MAX_OTHER, other.texture))
+        reach = max(self.width_px + FAR_PX[1], REACH_PX + max(WIDER) * self.width_px / 2 + STEP_PX + FLANK_PX)
+        here, offsets = _profiles(self.even, points, reach_px=reach)
+        there, _ = _profiles(other.even, points, reach_px=reach)
+        found = np.zeros(len(points), bool)
+        for sign in (1, -1):
+            strong, weak = _come(sign * here, sign * there, offsets, self.width_px)
+            for first, last in stretches(weak):
+                found[first:last] |= strong[first:last].any()
+        true = np.flatnonzero(found)
+        if len(true):
+            found[: true[0]] = true[0] <= END_POINTS
+            found[true[-1] :] = len(found) - 1 - true[-1] <= END_POINTS
+            found[true[-1]] = True
         return _without_gaps(found, GAP_POINTS)
 
 
@@ -236,6 +206,59 @@ def areas_differ(
     return np.asarray(chosen & (change >= math.sqrt(3) * MIN_CHANGE) & (change >= MIN_CONTRAST_SHARE * contrast), bool)
 
 
+def _profiles(
+    even: NDArray[np.float32], line: Ring, *, reach_px: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give brightness across a line at each of its points, averaged over 8 of them, and the offsets."""
+    steps = math.ceil(reach_px / STEP_PX)
+    offsets = np.arange(-steps, steps + 1) * STEP_PX
+    places = line[:, None] + offsets[None, :, None] * _normals(line)[:, None]
+    profile = cv2.remap(
+        even,
+        (places[..., 0] - 0.5).astype(np.float32),
+        (places[..., 1] - 0.5).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).astype(np.float64)
+    return uniform_filter1d(profile, min(round(ALONG_PX), len(line)), axis=0, mode="nearest"), offsets
+
+
+def _valleys(profile: NDArray[np.float64], offsets: NDArray[np.float64], width_px: float) -> NDArray[np.float64]:
+    """Say how far the darkest place near the middle lies below the darker flank."""
+    start = REACH_PX + width_px / 2 + STEP_PX
+    smooth = uniform_filter1d(profile, max(1, round(width_px / STEP_PX / 2)), axis=1, mode="nearest")
+    centre = smooth[:, np.abs(offsets) <= REACH_PX].min(axis=1)
+    flank = (np.abs(offsets) > start) & (np.abs(offsets) <= start + FLANK_PX)
+    left, right = (profile[:, flank & (side * offsets > 0)].mean(axis=1) for side in (-1, 1))
+    return np.asarray(np.minimum(left, right) - centre, np.float64)
+
+
+def _come(
+    here: NDArray[np.float64], there: NDArray[np.float64], offsets: NDArray[np.float64], width_px: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say where a dark line shows in the first profiles and not in the second, surely and perhaps."""
+    n_points = min(MEDIAN_POINTS, len(here))
+    change = here - there
+    depths = np.array(
+        [[_valleys(part, offsets, wider * width_px) for part in (here, there, change)] for wider in WIDER]
+    )
+    depths = median_filter(depths, (1, 1, n_points), mode="nearest")
+    best = depths[:, 2].argmax(axis=0)[None, None]
+    now, before, gain = np.take_along_axis(depths, best, axis=0)[0]
+    steady = median_filter(change, (n_points, 1), mode="nearest")
+    steady = uniform_filter1d(steady, max(1, round(width_px)), axis=1, mode="nearest")
+    far, near = np.abs(offsets) > width_px + FAR_PX[0], np.abs(offsets) <= width_px / 2 + 2.5
+    level = np.median(steady[:, far], axis=1)
+    noise = np.median(np.abs(steady[:, far] - level[:, None]), axis=1) / MAD_OF_NORMAL
+    lobe, depth = steady[:, near].max(axis=1) - level, level - steady[:, near].min(axis=1)
+    stands = (now >= MIN_SEEN) | (gain >= SURE_DEPTH)
+    is_clear = (gain >= MIN_DEPTH) & (gain >= NOISE_SIGMAS * noise) & stands
+    strong = is_clear & (before <= MAX_SHARE * gain) & (lobe <= MAX_LOBE * depth + LOBE_SLACK)
+    weak = (gain >= EASIER * MIN_DEPTH) & (before <= MAX_SHARE / EASIER * gain)
+    weak &= lobe <= MAX_LOBE / EASIER * depth + LOBE_SLACK
+    return strong, strong | weak
+
+
 def _normals(line: Ring) -> NDArray[np.float64]:
     """Give the unit normal at each vertex, over a few vertices."""
     chord = np.gradient(np.asarray(line, np.float64), axis=0)
@@ -257,8 +280,3 @@ def _means(values: NDArray[np.float32], labels: NDArray[np.int32], n: int) -> ND
     counts = np.bincount(labels.ravel(), minlength=n)
     sums = np.bincount(labels.ravel(), weights=values.ravel(), minlength=n)
     return np.asarray(sums / np.maximum(counts, 1), np.float64)
-
-
-def _median_depth(even: NDArray[np.float32], lines: Sequence[Ring], width_px: float) -> float:
-    depths = [float(np.median(valley_depths(even, line, width_px=width_px))) for line in lines]
-    return float(np.median(depths)) if depths else 0.0

@@ -151,6 +151,7 @@ def cut_objects(
     threshold: float = 0.5,
     threshold_spread: float = 0.1,
     min_area_px: float = 0.0,
+    read_kept: ReadWindow | None = None,
     band_rows: int = 1024,
 ) -> tuple[Components, Evidence]:
     """Cut a probability, and find the objects and what it says of them in the same pass.
@@ -165,6 +166,8 @@ def cut_objects(
         Where to cut (`least_step`), and how far the cut is moved down and up.
     min_area_px : float, pixels
         Smaller objects are dropped first, as if the mask had never held them.
+    read_kept : callable, optional
+        ``read_kept(window) -> (h, w)`` bool; an object with such a pixel is not dropped.
     band_rows : int, >= 1
         Rows read at a time; the result does not depend on it.
 
@@ -185,17 +188,23 @@ def cut_objects(
     high = math.ceil((threshold + threshold_spread) * 255)
     found: list[NDArray[np.int32]] = []
     wide: list[NDArray[np.int32]] = []
+    n_kept: list[NDArray[np.int64]] = []
     for window in bands(height, width, band_rows):
         prob = _read(read_prob, window, "probability")
         if prob.dtype != np.uint8:
             raise InputError(f"a probability to be cut must be uint8 in steps of 1/255, got {prob.dtype}")
         for parts, table in zip((found, wide), cut_band(prob, window.row, low, cut, high), strict=True):
             parts.append(table)
+        if read_kept is not None:
+            kept = _read(read_kept, window, "mask of what is kept")
+            n_kept.append(_sum_over_runs(kept, (found[-1][:, 0], found[-1][:, 1], found[-1][:, 2]), window))
     row, start, stop, sums, n_high = _columns(found)
     everything = find_components(Runs(row, start, stop, height, width))
     mean = np.bincount(everything.label, weights=sums, minlength=len(everything)) / everything.area_px / 255
     above = np.bincount(everything.label, weights=n_high, minlength=len(everything)).astype(np.int64)
     large = everything.area_px >= min_area_px
+    if n_kept:
+        large |= np.bincount(everything.label, weights=np.concatenate(n_kept), minlength=len(everything)) > 0
     components = everything.select(large)
     row, start, stop = _columns(wide)
     group, growth = _growth(components, Runs(row, start, stop, height, width))

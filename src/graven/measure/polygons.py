@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
+from graven.measure.components import find_components, read_runs
 from graven.measure.outlines import follow_rings
 from graven.measure.sweeps import find_corners, join_runs
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from graven.measure.components import Components
     from graven.types import Ring
 
-__all__ = ["outer_rings", "signed_area", "trace_polygons"]
+__all__ = ["mask_outline", "outer_rings", "signed_area", "trace_polygons"]
 
 RUNS_AT_A_TIME = 1 << 18
 
@@ -72,6 +73,29 @@ def trace_polygons(
     for chosen, owner in _shares(components.label, len(components), runs_at_a_time):
         objects += _trace(runs.row[chosen], runs.start[chosen], runs.stop[chosen], owner)
     return objects
+
+
+def mask_outline(mask: NDArray[np.bool_]) -> tuple[tuple[Ring, ...], ...]:
+    """Trace all that is True in a mask as one area.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), bool
+        Any.
+
+    Returns
+    -------
+    tuple of tuple of Ring
+        Parts with their rings, as `trace_polygons` gives them of one object; empty where nothing is True.
+
+    Examples
+    --------
+    >>> [part[0].astype(int).tolist() for part in mask_outline(np.ones((2, 3), bool))]
+    [[[0, 0], [3, 0], [3, 2], [0, 2], [0, 0]]]
+    """
+    height, width = mask.shape
+    runs = read_runs(lambda window: mask[window.slices()], height=height, width=width)
+    return tuple(part for parts in trace_polygons(find_components(runs)) for part in parts)
 
 
 def _shares(

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from graven.errors import DataError, MismatchError
-from graven.measure.change import changed_areas, changed_lines, resample, stretches
+from graven.measure.change import changed_areas, changed_lines, stretches
 from graven.measure.components import find_components, read_runs
 from graven.measure.evidence import Sight, areas_differ, detail_agreement, even_light
 from graven.measure.polygons import trace_polygons
@@ -54,8 +54,10 @@ FAINT = 0.2
 FAINT_LONG = 5.0
 """A speck that a line passes within the tolerance shows over about twice the tolerance; so long is no speck."""
 LINE_PX = 3
-MIN_AGREEMENT = 0.93
-BESIDE_LOSS_PX = 4
+MIN_AGREEMENT = 0.9
+EDGE_PX = 32
+"""So near to the edge of a photograph the model lacks context, and a line is not told to be new."""
+BESIDE_LOSS_PX = 6
 """So near to a loss a line is its edge or its shadow, and not told apart."""
 
 
@@ -135,15 +137,16 @@ def compare(
     shortest = max(MIN_LENGTH_PX, WIDTHS_LONG * width_px, 3 * tolerance)
     smallest = max(MIN_AREA_PX, before.plan.min_area_px, tolerance**2)
     known = old.valid & new.valid
+    inner = _away_from_edges(known)
     _check_light(detail_agreement(old.even, new.even, known), min_agreement)
-    sights = [Sight.of(date.even, date.long_lines(), width_px=max(1.0, width_px)) for date in (old, new)]
+    sights = [Sight(date.even, max(1.0, width_px)) for date in (old, new)]
     colours = _balanced(old.colours, new.colours, known)
     cracks = {"min_length_px": shortest, **limits}
     gained = changed_lines(
-        new.unseen_by(old, known, tolerance), old.lines, shows=partial(sights[1].alone, other=sights[0]), **cracks
+        new.unseen_by(old, inner, tolerance), old.lines, shows=partial(sights[1].alone, other=sights[0]), **cracks
     )
     lost = changed_lines(
-        old.unseen_by(new, known, tolerance), new.lines, shows=partial(sights[0].alone, other=sights[1]), **cracks
+        old.unseen_by(new, inner, tolerance), new.lines, shows=partial(sights[0].alone, other=sights[1]), **cracks
     )
     holes = {"valid": known, "min_area_px": smallest, **limits}
     more = changed_areas(new.losses, old.losses, differ=partial(areas_differ, pictures=colours[::-1]), **holes)
@@ -213,11 +216,6 @@ class _Date:
         self.colours = even_light(colours, self.valid)
         self._cracks, self._prob = labels == 1, prob
 
-    def long_lines(self) -> list[Ring]:
-        """Give the lines that are long enough to say how lines look here, a point per pixel."""
-        resampled = (resample(line, step_px=1.0) for line in self.lines)
-        return [line for line in resampled if len(line) >= MIN_LENGTH_PX]
-
     def unseen_by(self, other: _Date, known: NDArray[np.bool_], tolerance_px: float) -> list[Ring]:
         """Give the parts of lines that lie where both dates are known and that the other does not show faintly.
 
@@ -252,6 +250,13 @@ def _check_light(agreement: float, needed: float) -> None:
             f"before and after were lit too differently (their fine detail agrees by {agreement:.2f}, {needed:.2f} is "
             "needed), so shadows would pass for change; photograph both dates in the same light"
         )
+
+
+def _away_from_edges(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep what lies away from the edges of both photographs."""
+    framed = np.pad(known, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    return np.asarray(distance > EDGE_PX, bool)
 
 
 def _balanced(

@@ -14,6 +14,7 @@ from graven.measure.crack_sizes import LengthBin, crack_area, crack_bins
 from graven.measure.crack_style import CraquelureStyle, craquelure_style
 from graven.measure.islands import Island, find_islands, island_totals
 from graven.measure.loss_areas import LossArea, SizeBin, measure_losses, size_table
+from graven.measure.polygons import mask_outline
 from graven.types import CONDITION_CLASSES, Measure, Trace, trace_uid
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from graven.measure.components import Components
     from graven.measure.crack_measures import CrackNetwork, CrackSurvey
     from graven.measure.objects import Evidence
-    from graven.types import PixelSize
+    from graven.types import PixelSize, Ring
 
 __all__ = ["CRACK_ID", "LEAST_ISLAND_PX", "LOSS_ID", "Damage", "loss_totals", "measure_damage"]
 
@@ -61,6 +62,9 @@ class Damage:
         Cracks by mean width, and by length.
     loss_bins : tuple of SizeBin
         Losses by area.
+    surface : tuple of tuple of Ring
+        Outline of what was looked at, in pixels: where the photograph shows something, within the region of interest.
+        Empty where nobody knows.
     """
 
     traces: tuple[Trace, ...]
@@ -73,6 +77,7 @@ class Damage:
     width_bins: tuple[LengthBin, ...]
     length_bins: tuple[LengthBin, ...]
     loss_bins: tuple[SizeBin, ...]
+    surface: tuple[tuple[Ring, ...], ...]
 
 
 def measure_damage(
@@ -140,6 +145,7 @@ def measure_damage(
         width_bins=tuple(crack_bins(each, "width_mean", **size)),
         length_bins=tuple(crack_bins(each, "length", **size)),
         loss_bins=loss_bins,
+        surface=mask_outline(valid),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+import shapely
 
 from graven.io.classmasks import trace_classes
 from graven.measure.crack_measures import CrackSurvey, networks_of
@@ -33,6 +34,7 @@ from graven.measure.islands import find_islands, island_totals
 from graven.measure.line_graph import LineGraph, graph_of_lines
 from graven.measure.line_widths import LineWidths, measure_line_widths
 from graven.measure.loss_areas import LossArea, size_table
+from graven.measure.polygons import mask_outline
 from graven.measure.shape import pixel_sides
 from graven.measure.uncertainty import BOUNDARY_SIGMA_PX
 from graven.methods.damage import CRACK_ID, LEAST_ISLAND_PX, LOSS_ID, Damage, loss_totals
@@ -53,7 +55,7 @@ def measure_edited_damage(
     *,
     changed: Collection[str],
     valid: NDArray[np.bool_],
-    valid_px: int,
+    valid_px: int | None = None,
     image: NDArray[np.uint8] | None = None,
     prob: NDArray[np.uint8] | None = None,
     pixel_size: PixelSize | None = None,
@@ -68,8 +70,8 @@ def measure_edited_damage(
         Ids of those that a person has drawn or changed; the measures of all others hold.
     valid : ndarray of shape (H, W), bool
         Where something is known.
-    valid_px : int, > 0, pixels
-        As counted when the traces were made.
+    valid_px : int, > 0, pixels, optional
+        How many pixels were looked at when the traces were made, if `valid` does not say which; default is its count.
     image : ndarray of shape (H, W), uint8, optional
         Grey values, in which the widths of changed lines are measured.
     prob : ndarray of shape (H, W), uint8, optional
@@ -85,8 +87,11 @@ def measure_edited_damage(
     """
     height, width = valid.shape
     size: dict[str, Any] = {"pixel_size": pixel_size}
+    outline = mask_outline(valid)
+    surface, valid_px = (outline, int(np.count_nonzero(valid))) if valid_px is None else ((), valid_px)
     counted = [trace for trace in traces if trace.status != "rejected"]
-    losses = _losses(counted, changed, height=height, width=width, valid_px=valid_px, pixel_size=pixel_size)
+    panel = shapely.MultiPolygon([(part[0], part[1:]) for part in outline])
+    losses = _losses(counted, changed, surface=panel, valid_px=valid_px, pixel_size=pixel_size)
     lost = trace_classes(losses, classes=CONDITION_CLASSES, height=height, width=width) == LOSS_ID
     net = _Net.of([trace for trace in counted if trace.class_id == CRACK_ID], changed, lost, valid, pixel_size)
     cracks = net.measured(image=image, prob=prob, other=lost, valid=valid)
@@ -111,6 +116,7 @@ def measure_edited_damage(
         width_bins=tuple(crack_bins(each, "width_mean", **size)),
         length_bins=tuple(crack_bins(each, "length", **size)),
         loss_bins=loss_bins,
+        surface=surface,
     )
 
 

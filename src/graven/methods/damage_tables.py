@@ -1,4 +1,4 @@
-"""What a record of damage leaves beside traces: layers of nodes and islands, and tables by size, direction and kind."""
+"""What a record of damage leaves beside traces: layers of nodes, islands and surface; tables by size and direction."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from graven.io.gpkglayers import Layer
+from graven.io.gpkglayers import SURFACE, Layer
 from graven.io.records import columns_of
-from graven.io.styles import island_style, node_style
+from graven.io.styles import island_style, node_style, surface_style
 from graven.io.tables import Table
 from graven.methods.damage import CRACK_ID, LOSS_ID
 from graven.types import CONDITION_CLASSES
@@ -34,7 +34,7 @@ _SIZES = (
 
 
 def damage_layers(damage: Damage) -> tuple[Layer, ...]:
-    """Give the layers ``nodes`` and ``islands`` of the GeoPackage.
+    """Give the layers ``nodes``, ``islands`` and ``surface`` of the GeoPackage.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def damage_layers(damage: Damage) -> tuple[Layer, ...]:
     Returns
     -------
     tuple of Layer
-        Points with ``kind degree network contact``, and areas with ``number is_open`` and their measures.
+        Points with ``kind degree network contact``, areas with ``number is_open`` and their measures, and the area that
+        was looked at.
     """
     nodes = Layer(
         "nodes",
@@ -63,7 +64,9 @@ def damage_layers(damage: Damage) -> tuple[Layer, ...]:
         tuple({**_island(island), **columns_of(island.measures)} for island in damage.islands),
         island_style(),
     )
-    return nodes, islands
+    looked_at = (damage.surface,) if damage.surface else ()
+    surface = Layer(SURFACE, "MultiPolygon", looked_at, tuple({"kind": "analysed"} for _ in looked_at), surface_style())
+    return nodes, islands, surface
 
 
 def damage_tables(damage: Damage) -> dict[str, Table]:

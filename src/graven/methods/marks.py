@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from graven.methods.prediction import on_input_grid, predict
 from graven.methods.provenance import provenance
 from graven.methods.tracing import TracePlan, TraceRecord, panel
 from graven.refine.constraints import constrain
+from graven.refine.hints import ADD
 from graven.types import NODATA
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def marks_record(
     class_id: int,
     with_centerlines: bool,
     activation: NDArray[np.float32] | None = None,
-    drawn: Callable[[Window], NDArray[np.int8]] | None = None,
+    decided: Callable[[Window], NDArray[np.int8]] | None = None,
 ) -> TraceRecord:
     """Cut a predicted panel into objects, and trace and measure them.
 
@@ -107,9 +109,9 @@ def marks_record(
         As in `trace_marks`.
     activation : ndarray of shape (h, w), float32, optional
         What a gate saw.
-    drawn : callable, optional
-        ``drawn(window) -> (h, w)`` hints on the grid of the input: what a person drew holds on known pixels, whatever
-        was predicted and resampled.
+    decided : callable, optional
+        ``decided(window) -> (h, w)`` on the grid of the input, 1 engraved, -1 not, 0 open. What a person decided holds
+        on known pixels, whatever was predicted and resampled, and no object with a pixel of it is too small to stay.
 
     Returns
     -------
@@ -118,14 +120,17 @@ def marks_record(
     """
     raster = planned.raster
     prob = on_input_grid(found, probs)
-    if drawn is not None:
-        prob = _constrained(prob, raster, drawn)
+    read_kept = None
+    if decided is not None:
+        prob = _constrained(prob, raster, decided)
+        read_kept = partial(_said_to_be_there, raster, decided)
     objects, evidence = cut_objects(
         lambda window: prob.read(window)[0],
         height=raster.height,
         width=raster.width,
         threshold=planned.threshold,
         min_area_px=planned.min_area_px,
+        read_kept=read_kept,
     )
     runs = objects.runs
 
@@ -155,12 +160,19 @@ def marks_record(
     )
 
 
-def _constrained(prob: Raster, raster: Raster, drawn: Callable[[Window], NDArray[np.int8]]) -> Raster:
-    """See a probability with strokes written in."""
+def _said_to_be_there(
+    raster: Raster, decided: Callable[[Window], NDArray[np.int8]], window: Window
+) -> NDArray[np.bool_]:
+    said: NDArray[np.bool_] = (decided(window) == ADD) & raster.read_valid(window)
+    return said
+
+
+def _constrained(prob: Raster, raster: Raster, decided: Callable[[Window], NDArray[np.int8]]) -> Raster:
+    """See a probability with decisions written in."""
     read = prob.read_pixels
 
     def read_pixels(window: Window) -> NDArray[np.uint8]:
-        hints = np.where(raster.read_valid(window), drawn(window), np.int8(0))
+        hints = np.where(raster.read_valid(window), decided(window), np.int8(0))
         return constrain(read(window)[0], hints)[None]
 
     return replace(prob, read_pixels=read_pixels)

@@ -169,6 +169,7 @@ def predict(
             segmenter.engine,
             n_classes=panel.n_classes,
             sink=rows,
+            blending=segmenter.spec.blending,
             states=None if screening is None else screening.states,
             progress=lambda done, total: tell(n_screened + done, n_screened + total),
         )
@@ -215,6 +216,7 @@ def predict_band(
             segmenter.engine,
             n_classes=panel.n_classes,
             sink=rows,
+            blending=segmenter.spec.blending,
             states=states,
             tile_rows=tile_rows,
             progress=progress,

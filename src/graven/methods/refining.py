@@ -1,31 +1,33 @@
 """A first tracing made better by a person's strokes: the networks and the frame behind a `RefineSession`.
 
-The refining network sees the prepared panel, the logits of the first network as they are, and the strokes. Both
-networks run in float32 here, and only where they are asked: a session on a large panel costs what is touched.
+The refining network sees of each tile what it saw in its training: the prepared pixels, the logits of the first network
+for this tile alone, and the strokes. What stands is blended from overlapping tiles as in `graven.segment`, and the
+answer is kept as a change of that. Both networks run in float32 here, and only where they are asked: a session on a
+large panel costs what is touched.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graven.errors import MismatchError
-from graven.kernels.stitching import squared_distance_weights
 from graven.measure.components import bands
+from graven.methods.first_answer import logits_from_probs, tile_answers, with_logits
 from graven.methods.marks import marks_record
 from graven.methods.prediction import BAND_ROWS, WORKING
 from graven.methods.provenance import provenance
 from graven.methods.tracing import panel
 from graven.predict.stream import PredictSummary
-from graven.prepare.blocks import shared_blocks
+from graven.predict.weights import WEIGHTS
+from graven.prepare.views import affine_view
 from graven.refine.drawing import hint_map
-from graven.refine.local import Refiner, tiles_over
+from graven.refine.local import Refiner
 from graven.refine.session import RefineSession
-from graven.refine.tally import LOWEST_WEIGHT
-from graven.types import Step
+from graven.types import Step, raster_from_array
 from graven.types.affine import invert
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from graven.methods.adjusting import AdjustedPanel
     from graven.methods.prediction import Tracer
     from graven.methods.tracing import TracePlan, TraceRecord
     from graven.refine.events import Event
@@ -41,10 +44,7 @@ if TYPE_CHECKING:
     from graven.types import Provenance, Raster, Stroke, Window
     from graven.types.raster import Affine6
 
-__all__ = ["Desk", "logits_from_probs", "open_desk", "refined_record"]
-
-SMALLEST = 1e-7
-"""Probabilities are held this far from 0 and 1, so that logits stay within 16."""
+__all__ = ["Desk", "open_desk", "refined_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Desk:
     refiner : Tracer or None
         The network that answers to strokes; without one they are hard constraints and no more.
     inputs : Raster
-        What the refiner sees besides the strokes: the prepared panel and, last, the first network's logits.
+        The prepared panel and, last, the logits that stand at first, blended from overlapping tiles.
     listener : Refiner or None
         The refiner as a session takes it.
     """
@@ -71,8 +71,32 @@ class Desk:
     inputs: Raster
     listener: Refiner | None
 
-    def session(self, *, author: str = "", record: Callable[[Event], None] | None = None) -> RefineSession:
-        """Begin with the first network's answer and nothing decided.
+    @property
+    def head(self) -> dict[str, Any]:
+        """What a journal of this desk is of, ready for JSON: the input, its working frame, and what stands at first."""
+        planned, raster, grid = self.planned, self.planned.raster, self.planned.grid
+        return {
+            "input": raster.source_sha256,
+            "size": [raster.height, raster.width],
+            "frame": {"size": [grid.height, grid.width], "matrix": list(planned.frame.matrix)},
+            "prepare": [asdict(step) for step in planned.steps],
+            "model": self.segmenter.spec.sha256,
+            "class_id": self.class_id,
+        }
+
+    @property
+    def class_id(self) -> int:
+        """The class that strokes are of."""
+        return self.segmenter.spec.classes.classes[0].id
+
+    def session(
+        self,
+        *,
+        author: str = "",
+        record: Callable[[Event], None] | None = None,
+        events: Iterable[Event] = (),
+    ) -> RefineSession:
+        """Begin with the first network's answer and nothing decided, or where a journal ends.
 
         Parameters
         ----------
@@ -80,17 +104,25 @@ class Desk:
             Who works.
         record : callable, optional
             Told every event before it takes effect.
+        events : iterable of Event
+            Of a journal whose head is `head`.
 
         Returns
         -------
         RefineSession
             On the working frame.
+
+        Raises
+        ------
+        DataError, MismatchError
+            As in `graven.refine.session.RefineSession.resume`.
         """
-        return RefineSession(
+        return RefineSession.resume(
+            events,
             self.inputs,
             self.listener,
             author=author,
-            class_id=self.segmenter.spec.classes.classes[0].id,
+            class_id=self.class_id,
             threshold=self.planned.threshold,
             record=record,
         )
@@ -122,7 +154,7 @@ def _moved(stroke: Stroke, matrix: Affine6) -> Stroke:
     return replace(stroke, points=points, width_px=stroke.width_px * abs(a * e - b * d) ** 0.5)
 
 
-def open_desk(planned: TracePlan, segmenter: Tracer, refiner: Tracer | None) -> Desk:
+def open_desk(planned: TracePlan, segmenter: Tracer, refiner: Tracer | None, *, gives_logits: bool = False) -> Desk:
     """Lay out a panel for correction.
 
     Parameters
@@ -133,6 +165,9 @@ def open_desk(planned: TracePlan, segmenter: Tracer, refiner: Tracer | None) -> 
         A model with one class, in float32.
     refiner : Tracer or None
         Its companion that refines, in float32.
+    gives_logits : bool
+        Whether the engine of the segmenter answers with logits (`graven.predict.engines.load_engine`). The refiner has
+        learnt from logits as they are; those of probabilities end at 16.
 
     Returns
     -------
@@ -147,7 +182,9 @@ def open_desk(planned: TracePlan, segmenter: Tracer, refiner: Tracer | None) -> 
     spec = segmenter.spec
     if len(spec.classes) != 1:
         raise MismatchError(f"strokes correct a model with one class, and {spec.name!r} has {len(spec.classes)}")
-    inputs = _with_logits(planned, segmenter)
+    answer = tile_answers(planned, segmenter, gives_logits=gives_logits)
+    weights = WEIGHTS[spec.blending](planned.grid).tile.astype(np.float64)
+    inputs = with_logits(planned, answer, weights)
     if refiner is None:
         return Desk(planned, segmenter, None, inputs, None)
     other = refiner.spec
@@ -169,72 +206,29 @@ def open_desk(planned: TracePlan, segmenter: Tracer, refiner: Tracer | None) -> 
     def predict(patch: NDArray[np.float32]) -> NDArray[np.float32]:
         return logits_from_probs(refiner.engine(patch[None])[0, 0])
 
+    def see(tile: Tile) -> NDArray[np.float32]:
+        pixels = np.rint(planned.prepared.read(planned.grid.window(*tile))).astype(np.float32)
+        return np.concatenate([pixels, answer(tile)[None]])
+
     listener = Refiner(
         predict,
         planned.grid,
-        squared_distance_weights(planned.grid.tile_px, lowest=LOWEST_WEIGHT),
+        weights,
         name=other.name,
         version=other.version,
         sha256=other.sha256,
+        see=see,
     )
     return Desk(planned, segmenter, refiner, inputs, listener)
 
 
-def logits_from_probs(probs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Undo the sigmoid.
-
-    Parameters
-    ----------
-    probs : ndarray, float32, 0 to 1
-        What an engine answered.
-
-    Returns
-    -------
-    ndarray of that shape, float32
-        Logits between -16.2 and 16.2.
-
-    Examples
-    --------
-    >>> [round(float(logit), 1) for logit in logits_from_probs(np.float32([0.5, 0.0, 1.0]))]
-    [0.0, -16.1, 16.1]
-    """
-    held = np.clip(probs.astype(np.float64), SMALLEST, 1 - SMALLEST)
-    return np.log(held / (1 - held)).astype(np.float32)
-
-
-def _with_logits(planned: TracePlan, segmenter: Tracer) -> Raster:
-    """See the prepared panel with the first network's logits as a further band, computed where it is read."""
-    grid, prepared = planned.grid, planned.prepared
-    weights = squared_distance_weights(grid.tile_px, lowest=LOWEST_WEIGHT)
-
-    @lru_cache(maxsize=2 * (grid.n_cols + 2))
-    def answer(tile: Tile) -> NDArray[np.float32]:
-        pixels = np.asarray(prepared.read(grid.window(*tile)), np.float32)
-        return logits_from_probs(segmenter.engine(pixels[None])[0, 0])
-
-    def read_pixels(window: Window) -> NDArray[np.float32]:
-        sums, whole = (np.zeros((window.height, window.width)) for _ in range(2))
-        for tile in tiles_over(grid, window):
-            frame = grid.window(*tile)
-            part = frame.intersection(window)
-            here, there = part.relative_to(window).slices(), part.relative_to(frame).slices()
-            sums[here] += weights[there] * answer(tile)[there]
-            whole[here] += weights[there]
-        logits = (sums / whole).astype(np.float32)
-        return np.concatenate([np.rint(prepared.read_pixels(window)).astype(np.float32), logits[None]])
-
-    both = replace(
-        prepared,
-        n_bands=prepared.n_bands + 1,
-        dtype=np.dtype(np.float32),
-        read_pixels=read_pixels,
-        overviews={},
-    )
-    return shared_blocks(both, block_px=grid.stride_px, max_blocks=2 * (grid.n_cols + 2))
-
-
 def refined_record(
-    desk: Desk, session: RefineSession, work: Path, *, progress: Callable[[int, int], None] | None = None
+    desk: Desk,
+    session: RefineSession,
+    work: Path,
+    *,
+    adjusted: AdjustedPanel | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> TraceRecord:
     """Trace what stands with all proposals of the network, and everything that the person decided.
 
@@ -246,6 +240,8 @@ def refined_record(
         Of this desk.
     work : Path
         Existing empty folder for the rows.
+    adjusted : AdjustedPanel, optional
+        The session with a correction of the whole panel, which then counts.
     progress : callable, optional
         ``progress(rows_done, n_rows)``.
 
@@ -257,9 +253,10 @@ def refined_record(
     planned, tracer = desk.planned, desk.segmenter
     found = panel(planned, tracer, desk.refiner, work)
     height = planned.grid.height
+    probability = session.probability if adjusted is None else adjusted.probability
     with found.store(WORKING, range(height), resume=False) as rows:
         for window in bands(height, planned.grid.width, BAND_ROWS):
-            rows.write_rows(window.row, _as_bytes(session.probability(window))[None], state="")
+            rows.write_rows(window.row, _as_bytes(probability(window))[None], state="")
             if progress is not None:
                 progress(window.row_end, height)
     n_tiles = len(planned.grid)
@@ -268,27 +265,48 @@ def refined_record(
         found,
         rows,
         PredictSummary(n_tiles, n_tiles, 0, 0, 0, ()),
-        steps=_steps(desk, session),
-        class_id=tracer.spec.classes.classes[0].id,
+        steps=_steps(desk, session, () if adjusted is None else (adjusted.step,)),
+        class_id=desk.class_id,
         with_centerlines=tracer.spec.method == "engraving",
-        drawn=partial(hint_map, tuple(map(desk.on_input, session.strokes))),
+        decided=_on_input_grid(desk, session),
     )
+
+
+def _on_input_grid(desk: Desk, session: RefineSession) -> Callable[[Window], NDArray[np.int8]]:
+    """Read what the person decided on the grid of the input.
+
+    Strokes are drawn anew, so their edges are as fine as that grid. Where something else was decided first, the nearest
+    pixel of the working frame tells.
+    """
+    raster = desk.planned.raster
+    strokes = partial(hint_map, tuple(map(desk.on_input, session.strokes)))
+    settled = np.where(session.hints() == 0, session.decided(), np.int8(0))
+    if not settled.any():
+        return strokes
+    matrix = invert(desk.planned.frame.matrix)
+    found = affine_view(raster_from_array(settled), matrix, raster.height, raster.width, order=0)
+
+    def read(window: Window) -> NDArray[np.int8]:
+        nearest = np.where(found.read_valid(window), found.read(window)[0], np.int8(0))
+        return np.where(nearest != 0, nearest, strokes(window))
+
+    return read
 
 
 def _as_bytes(prob: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(prob * 255).astype(np.uint8)
 
 
-def _steps(desk: Desk, session: RefineSession) -> Provenance:
+def _steps(desk: Desk, session: RefineSession, further: tuple[Step, ...]) -> Provenance:
     """Tell of the strokes between prediction and measuring."""
     strokes: Iterable[Stroke] = session.strokes
     signs = [stroke.polarity for stroke in strokes]
     settings = {"added": signs.count("add"), "erased": signs.count("erase"), "decided": session.digest}
     model = None if desk.refiner is None else desk.refiner.spec
-    text = "Drew strokes and decided on pixels."
+    text = "Drew strokes and decided on pixels, which stay whatever their size."
     if model is not None:
         settings |= {"model": model.name, "version": model.version}
         text = "Drew strokes and decided on pixels; a network proposed what follows from them."
     chain = provenance(desk.planned, desk.segmenter, None)
     step = Step("refine", text, settings, None if model is None else model.sha256)
-    return replace(chain, steps=(*chain.steps[:-1], step, chain.steps[-1]))
+    return replace(chain, steps=(*chain.steps[:-1], step, *further, chain.steps[-1]))

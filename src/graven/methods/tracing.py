@@ -18,7 +18,6 @@ from graven.predict.engine_base import engine_facts
 from graven.prepare.blocks import shared_blocks
 from graven.prepare.chain import PrepareChain
 from graven.prepare.frame import WorkingFrame, fitted_frame, working_frame
-from graven.prepare.heights import filled_view, heights_view
 from graven.prepare.rotation import RotationEstimate, estimate_rotation
 from graven.types import PixelSize, TileGrid
 
@@ -197,9 +196,8 @@ def plan(raster: Raster, spec: ModelSpec, settings: TraceSettings) -> TracePlan:
         estimate = estimate_rotation(raster, **chain.rotation)
     tile_px = spec.tile_px if settings.tile_px is None else settings.tile_px
     notes = chain.notes(raster)
-    if chain.takes_heights:
-        raster = heights_view(raster)
-    frame = _frame(filled_view(raster) if chain.takes_heights else raster, spec, settings, estimate, tile_px)
+    raster = chain.known(raster)
+    frame = _frame(chain.filled(raster), spec, settings, estimate, tile_px)
     grid = TileGrid(
         frame.raster.height,
         frame.raster.width,
@@ -212,7 +210,7 @@ def plan(raster: Raster, spec: ModelSpec, settings: TraceSettings) -> TracePlan:
     if settings.gate_threshold is not None and not 0 < settings.gate_threshold <= 1:
         raise InputError(f"--gate-threshold must lie above 0 and at most at 1, got {settings.gate_threshold}")
     scaled = frame.raster
-    if chain.takes_heights:
+    if chain.takes_surface:
         if scaled.pixel_size is None and spec.pixel_size_mm is not None:
             scaled = scaled.with_pixel_size(PixelSize(spec.pixel_size_mm, spec.pixel_size_mm, "none"))
             notes = (*notes, f"no scale is known, so pixels were taken for {spec.pixel_size_mm:g} mm, as of the model")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,7 +104,8 @@ def depth_scores(
         raise InputError("depth holds NaN or infinity at valid pixels; mark them as invalid")
     n = g.size
     if n == 0:
-        return DepthScores(*([float("nan")] * 10), n_pixels=0)
+        names = [field.name for field in fields(DepthScores) if field.name != "n_pixels"]
+        return DepthScores(**dict.fromkeys(names, float("nan")), n_pixels=0)
     d = np.maximum(d, lowest)
     apart, error = np.abs(d - g), np.log(d) - np.log(g)
     ratio = np.maximum(d / g, g / d)

@@ -42,7 +42,7 @@ def cldice_counts(
     .. [1] Shit et al., clDice, CVPR 2021, eqs. (1)-(2).
     """
     preds, target = check_masks(preds, target, valid)
-    skeletons = [skeletonize(mask) for mask in (preds, target)]  # type: ignore[no-untyped-call]  # scikit-image is untyped
+    skeletons = [skeletonize(mask) for mask in (preds, target)]
     line_preds, line_target = skeletons
     return MatchCounts(
         matched_preds=int(np.count_nonzero(line_preds & target)),

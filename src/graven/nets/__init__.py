@@ -14,10 +14,11 @@ from graven.nets.res_unet import ResUNet
 from graven.nets.resnet_gate import ResNetGate
 from graven.nets.segnet import SegNet
 from graven.nets.smp import MCDM, SmpDeepLabV3Plus, SmpPSPNet, SmpUNet
+from graven.nets.twins import Twins
 from graven.nets.unet import UNet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import nn
 
@@ -34,10 +35,32 @@ __all__ = [
     "SmpPSPNet",
     "SmpUNet",
     "TimmUNet",
+    "Twins",
     "UNet",
     "build_net",
+    "build_twins",
     "he_init",
 ]
+
+
+def build_twins(*, network: str = "compact_unet", options: Mapping[str, Any] | None = None) -> Twins:
+    """Build two networks of one kind, each with random weights of its own.
+
+    Parameters
+    ----------
+    network : str
+        A key of `NETS`.
+    options : mapping, optional
+        Options of that network.
+
+    Returns
+    -------
+    Twins
+        Answers with the mean of their logits.
+    """
+    first, second = (build_net(network, **(options or {})) for _ in range(2))
+    return Twins(first, second)
+
 
 NETS: dict[str, Callable[..., nn.Module]] = {
     "unet": UNet,
@@ -51,6 +74,7 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "smp_pspnet": SmpPSPNet,
     "resnet_gate": ResNetGate,
     "compact_gate": CompactGate,
+    "twins": build_twins,
 }
 
 

@@ -143,7 +143,8 @@ class _Fusion(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         shares = self.weigh(maps.flatten(1, 2)).unflatten(1, tuple(maps.shape[1:3])).softmax(dim=1)
-        return (maps * shares).sum(dim=1)
+        out: Tensor = (maps * shares).sum(dim=1)
+        return out
 
 
 def _double(in_channels: int, out_channels: int, *, stride: int, last_relu: bool) -> nn.Sequential:

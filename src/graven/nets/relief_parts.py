@@ -156,8 +156,9 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.norm_query, self.norm_key, self.norm_mlp = (nn.LayerNorm(channels) for _ in range(3))
         self.attend = nn.MultiheadAttention(channels, N_HEADS, batch_first=True)
-        self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
-        for last in (self.attend.out_proj, self.mlp[-1]):
+        narrow = nn.Linear(2 * channels, channels)
+        self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), narrow)
+        for last in (self.attend.out_proj, narrow):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
@@ -169,7 +170,8 @@ class CrossAttention(nn.Module):
         found, _ = self.attend(self.norm_query(query), key, key, key_padding_mask=mask, need_weights=False)
         query = query + found
         query = query + self.mlp(self.norm_mlp(query))
-        return query.transpose(1, 2).reshape(x.shape)
+        out: Tensor = query.transpose(1, 2).reshape(x.shape)
+        return out
 
 
 class Context(nn.Module):

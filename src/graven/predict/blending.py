@@ -4,16 +4,9 @@ A probability is rounded to 16 bits, weights are whole numbers, and sums of whol
 therefore the same bytes for any order, batch, interruption or division of the work, as long as a tile is predicted the
 same.
 
-Weights rise linearly over the overlap: ``w(i) = min(i + 1, tile - i, overlap + 1)``. Where two tiles overlap their
-weights add up to ``overlap + 1`` in each direction, which is also the weight of a tile alone; so for overlaps up to
-half a tile the sum of weights is the same everywhere inside.
-
-No sum can overflow. Along one direction the tiles that cover a pixel start a stride apart, so their weights add up to
-at most ``S = max over r < stride of w(r) + w(r + stride) + w(r + 2 stride) + ...`` (`largest_weight_sum`; this is
-``overlap + 1`` for overlaps up to half a tile). Weights are products of both directions, so a sum of products is at
-most ``65535 * S**2``. `sum_dtype` takes uint32 where that is below ``2**32``, that is for ``S <= 256``, and uint64
-otherwise. Rounding to a byte needs ``255 * 65535 * S**2 + 65535 * S**2 / 2`` in uint64, which is below ``2**64`` for
-every ``S < 2**20``.
+No sum can overflow. No pixel has a sum of weights above ``S`` (`TileWeights.largest`), so no sum of products is above
+``65535 * S``. `sum_dtype` takes uint32 where that is below ``2**32``, and uint64 otherwise. Rounding to a byte needs
+``255 * 65535 * S + 65535 * S / 2`` in uint64, which is below ``2**64`` for every ``S < 2**40``.
 """
 
 from __future__ import annotations
@@ -23,62 +16,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graven.errors import DataError, InputError
+from graven.predict.weights import WEIGHTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graven.types import TileGrid
+    from graven.predict.weights import TileWeights
+    from graven.types import Blending, TileGrid
 
-__all__ = ["RowBlender", "largest_weight_sum", "quantise", "ramp", "sum_dtype", "weight_sums"]
+__all__ = ["RowBlender", "quantise", "sum_dtype"]
 
 LEVELS = 65535
 CHUNK_ROWS = 16
 SLACK = 1e-3
 
 
-def ramp(tile_px: int, overlap_px: int) -> NDArray[np.int64]:
-    """Give the weights of one direction.
+def sum_dtype(weights: TileWeights) -> np.dtype[np.unsignedinteger]:
+    """Give the smallest type that no sum of probabilities times weights can overflow.
 
     Parameters
     ----------
-    tile_px, overlap_px : int
-        As in `TileGrid`.
-
-    Returns
-    -------
-    ndarray of shape (tile_px,), int64, >= 1
-        Symmetric; rises over the overlap.
-
-    Examples
-    --------
-    >>> ramp(6, 2).tolist()
-    [1, 2, 3, 3, 2, 1]
-    """
-    index = np.arange(tile_px, dtype=np.int64)
-    return np.minimum(np.minimum(index + 1, tile_px - index), overlap_px + 1)
-
-
-def largest_weight_sum(tile_px: int, overlap_px: int) -> int:
-    """Give the largest sum of weights that any pixel can have along one direction.
-
-    Examples
-    --------
-    >>> largest_weight_sum(512, 128), largest_weight_sum(6, 4)
-    (129, 6)
-    """
-    stride = tile_px - overlap_px
-    weights = ramp(tile_px, overlap_px)
-    padded = np.pad(weights, (0, -tile_px % stride))
-    return int(padded.reshape(-1, stride).sum(axis=0).max())
-
-
-def sum_dtype(grid: TileGrid) -> np.dtype[np.unsignedinteger]:
-    """Give the smallest type that no sum of this grid can overflow.
-
-    Parameters
-    ----------
-    grid : TileGrid
-        The tiles.
+    weights : TileWeights
+        Of the grid.
 
     Returns
     -------
@@ -88,38 +47,11 @@ def sum_dtype(grid: TileGrid) -> np.dtype[np.unsignedinteger]:
     Raises
     ------
     InputError
-        If not even 64 bits are enough (a sum of weights of 2**20 in one direction).
+        If not even 64 bits are enough (a sum of weights of 2**40).
     """
-    largest = largest_weight_sum(grid.tile_px, grid.overlap_px)
-    if largest >= 1 << 20:
-        raise InputError(
-            f"an overlap of {grid.overlap_px} px of {grid.tile_px} px is too large; use at most half a tile"
-        )
-    return np.dtype(np.uint32) if LEVELS * largest**2 < 1 << 32 else np.dtype(np.uint64)
-
-
-def weight_sums(n_tiles: int, size: int, *, tile_px: int, overlap_px: int) -> NDArray[np.uint64]:
-    """Add up the weights of all tiles along one direction.
-
-    Parameters
-    ----------
-    n_tiles : int
-        Tiles in this direction.
-    size : int, pixels
-        Size of the raster in this direction.
-    tile_px, overlap_px : int
-        As in `TileGrid`.
-
-    Returns
-    -------
-    ndarray of shape (size,), uint64, >= 1
-        The sum over all tiles in two directions is the outer product of two of these, because weights are separable.
-    """
-    sums, weights = np.zeros(size, np.uint64), ramp(tile_px, overlap_px).astype(np.uint64)
-    for index in range(n_tiles):
-        start = index * (tile_px - overlap_px)
-        sums[start : start + tile_px] += weights[: size - start]
-    return sums
+    if weights.largest >= 1 << 40:
+        raise InputError(f"tiles of {len(weights.tile)} px overlap too much; let them share at most half a tile")
+    return np.dtype(np.uint32) if LEVELS * weights.largest < 1 << 32 else np.dtype(np.uint64)
 
 
 def quantise(probs: NDArray[np.float32]) -> NDArray[np.uint16]:
@@ -160,17 +92,18 @@ class RowBlender:
     first_tile_row : int
         Where a resumed run begins; rows that earlier tile rows also cover are then incomplete and must be left out by
         the caller.
+    blending : {"linear", "squared"}
+        Weights, of `graven.predict.weights.WEIGHTS`.
     """
 
-    def __init__(self, grid: TileGrid, *, n_classes: int, first_tile_row: int = 0) -> None:
+    def __init__(
+        self, grid: TileGrid, *, n_classes: int, first_tile_row: int = 0, blending: Blending = "linear"
+    ) -> None:
         self._grid = grid
         self._tile_row = first_tile_row
-        self._sums = np.zeros((n_classes, grid.tile_px, grid.width), sum_dtype(grid))
-        weights = ramp(grid.tile_px, grid.overlap_px)
-        self._weights = np.outer(weights, weights).astype(self._sums.dtype)
-        size = {"tile_px": grid.tile_px, "overlap_px": grid.overlap_px}
-        self._row_sums = weight_sums(grid.n_rows, grid.height, **size)
-        self._col_sums = weight_sums(grid.n_cols, grid.width, **size)
+        self._weights = WEIGHTS[blending](grid)
+        self._sums = np.zeros((n_classes, grid.tile_px, grid.width), sum_dtype(self._weights))
+        self._tile = self._weights.tile.astype(self._sums.dtype)
 
     @property
     def nbytes(self) -> int:
@@ -201,7 +134,7 @@ class RowBlender:
         start = tile_col * self._grid.stride_px
         n_cols = min(tile_px, width - start)
         values = levels[:, :, :n_cols].astype(self._sums.dtype)
-        values *= self._weights[:, :n_cols]
+        values *= self._tile[:, :n_cols]
         self._sums[:, :, start : start + n_cols] += values
 
     def finish_row(self) -> tuple[int, NDArray[np.uint8]]:
@@ -221,8 +154,7 @@ class RowBlender:
         finished = np.empty((self._sums.shape[0], n_rows, grid.width), np.uint8)
         for start in range(0, n_rows, CHUNK_ROWS):
             part = slice(start, min(start + CHUNK_ROWS, n_rows))
-            weights = self._row_sums[row + part.start : row + part.stop]
-            whole = np.multiply.outer(weights, self._col_sums) * np.uint64(LEVELS)
+            whole = self._weights.sums(row + part.start, row + part.stop) * np.uint64(LEVELS)
             finished[:, part] = _rounded_bytes(self._sums[:, part], whole)
         keep = grid.tile_px - grid.stride_px
         self._sums[:, :keep] = self._sums[:, grid.stride_px :].copy()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -17,8 +18,11 @@ from graven.errors import DataError, MissingExtra, UsageError
 from graven.predict.engine_onnxruntime import OnnxRuntimeEngine
 from graven.predict.engine_openvino import OpenVinoEngine
 from graven.predict.engine_torch import TorchEngine
+from graven.predict.features import with_features
+from graven.predict.logits import without_sigmoid
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from graven.types import ExplainingEngine
@@ -108,6 +112,8 @@ def load_engine(
     device: str = "auto",
     n_parallel: int | None = None,
     takes_floats: bool = False,
+    gives_logits: bool = False,
+    gives_features: bool = False,
 ) -> ExplainingEngine:
     """Load a network into an engine.
 
@@ -129,6 +135,10 @@ def load_engine(
         Calls that compute at once; default is one per usable core for engines that use one thread each, at most 8.
     takes_floats : bool
         Whether the network is given numbers as they are (`ModelSpec.takes_floats`), and not pixels of 0 to 255.
+    gives_logits : bool
+        Answer with logits in place of probabilities; the network must end in a sigmoid.
+    gives_features : bool
+        Answer with logits, and explain them by the input of the last convolution (`graven.predict.features`).
 
     Returns
     -------
@@ -154,14 +164,15 @@ def load_engine(
     if sha256 is not None:
         _check_hash(model_path, sha256)
     choice = choose_engine(model_path, device=device) if engine == "auto" else Choice(engine, device, "asked for")
-    loaded = ENGINES[choice.name](
-        model_path,
-        n_threads=n_threads,
-        precision=precision,
-        device=choice.device,
-        n_parallel=n_parallel,
-        takes_floats=takes_floats,
-    )
+    with _cut(model_path, gives_logits=gives_logits, gives_features=gives_features) as path:
+        loaded = ENGINES[choice.name](
+            path,
+            n_threads=n_threads,
+            precision=precision,
+            device=choice.device,
+            n_parallel=n_parallel,
+            takes_floats=takes_floats,
+        )
     loaded.reason += f" ({'chosen by auto: ' if engine == 'auto' else ''}{choice.why})"
     return loaded
 
@@ -198,6 +209,13 @@ def load_variants(model_path: Path, name: str, *, takes_floats: bool = False) ->
         )
         found += [plain] if fast.precision == "float32" else [plain, fast]
     return found
+
+
+def _cut(model_path: Path, *, gives_logits: bool, gives_features: bool) -> AbstractContextManager[Path]:
+    """Give the network as a file that answers with what is wanted of it."""
+    if gives_features:
+        return with_features(model_path)
+    return without_sigmoid(model_path) if gives_logits else nullcontext(model_path)
 
 
 def _check_hash(model_path: Path, sha256: str) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from graven.types import Engine, Raster, TileGrid
+    from graven.types import Blending, Engine, Raster, TileGrid
 
 __all__ = ["GATED", "INVALID", "PREDICTED", "MemoryRows", "PredictSummary", "RowSink", "predict_raster", "rows_of"]
 
@@ -151,6 +151,7 @@ def predict_raster(
     sink: RowSink,
     states: Sequence[str] | None = None,
     tile_rows: range | None = None,
+    blending: Blending = "linear",
     progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> PredictSummary:
@@ -174,6 +175,8 @@ def predict_raster(
     tile_rows : range, optional
         Predict only these tile rows; the sink then counts from the first row of `rows_of`. Stretches put one after the
         other give the bytes of one run.
+    blending : {"linear", "squared"}
+        How tiles that overlap are weighed (`graven.predict.weights`).
     progress : callable, optional
         ``progress(tiles_done, n_tiles)``.
     should_stop : callable, optional
@@ -204,7 +207,7 @@ def predict_raster(
     done = _tile_rows_done(grid, span, pixel_rows, sink)
     wanted = range(span.start + done, span.stop)
     first = max(0, wanted.start - math.ceil(grid.overlap_px / grid.stride_px)) if wanted else wanted.start
-    blender = RowBlender(grid, n_classes=n_classes, first_tile_row=first)
+    blender = RowBlender(grid, n_classes=n_classes, first_tile_row=first, blending=blending)
 
     def answer(tile_row: int, tile_col: int) -> _Answer:
         if states is not None and states[tile_row][tile_col] != PREDICTED:

@@ -2,8 +2,8 @@
 
 Three kinds of step exist. ``rotation`` changes the frame: it is estimated once from an overview and becomes an affine
 (`graven.prepare.frame`). The photometric steps ``reversal`` and ``clahe`` change values in place and are joined here,
-in the order of the bundle, into one lazy view. The height step ``highpass`` turns a height map into what a network sees
-and stands alone.
+in the order of the bundle, into one lazy view. The surface steps ``highpass``, ``normals`` and ``albedo`` turn the
+layers of a surface into what a network sees, one each (`graven.prepare.surface`), and stand beside no other step.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ import numpy as np
 from graven.errors import DataError
 from graven.prepare.bands import bands_view
 from graven.prepare.clahe import clahe_view
-from graven.prepare.detrend import highpass_statistics, highpass_view
 from graven.prepare.reversal import reversal_view
+from graven.prepare.surface import (
+    SURFACE_STEPS,
+    filled_surface,
+    known_surface,
+    layers_of,
+    measured_step,
+    prepared_surface,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,18 +33,13 @@ if TYPE_CHECKING:
 
     from graven.types import ModelSpec, PrepareStep, Raster, Window
 
-__all__ = ["FRAME_STEPS", "HEIGHT_STEPS", "PHOTOMETRIC_STEPS", "PrepareChain"]
+__all__ = ["FRAME_STEPS", "PHOTOMETRIC_STEPS", "PrepareChain"]
 
 PHOTOMETRIC_STEPS: dict[str, tuple[Callable[..., Raster], frozenset[str]]] = {
     "reversal": (reversal_view, frozenset()),
     "clahe": (clahe_view, frozenset({"clip_limit", "cell_px"})),
 }
 """Name of a step, the view that does it, and the options that it takes."""
-
-HEIGHT_STEPS: dict[str, tuple[Callable[..., Raster], frozenset[str]]] = {
-    "highpass": (highpass_view, frozenset({"sigma_mm", "clip", "mean_mm", "std_mm"})),
-}
-"""Steps on one band of heights; ``mean_mm`` and ``std_mm`` are filled in by `PrepareChain.measured`."""
 
 FRAME_STEPS: dict[str, frozenset[str]] = {
     "rotation": frozenset({"min_peak_ratio", "min_skew_deg"}),
@@ -69,7 +71,11 @@ class PrepareChain:
     n_bands: int = 3
 
     def __post_init__(self) -> None:
-        known = {**FRAME_STEPS, **{name: options for name, (_, options) in (PHOTOMETRIC_STEPS | HEIGHT_STEPS).items()}}
+        known = {
+            **FRAME_STEPS,
+            **{name: options for name, (_, options) in PHOTOMETRIC_STEPS.items()},
+            **{name: step.options for name, step in SURFACE_STEPS.items()},
+        }
         for index, step in enumerate(self.steps):
             if step.name not in known:
                 raise DataError(
@@ -81,11 +87,23 @@ class PrepareChain:
                 raise DataError(f"the step {step.name!r} does not take {', '.join(unknown)}; its options: {allowed}")
             if step.name in FRAME_STEPS and index > 0:
                 raise DataError(f"the step {step.name!r} changes the frame and must come first, found at {index + 1}")
-            if step.name in HEIGHT_STEPS and (len(self.steps), self.n_bands) != (1, 1):
-                raise DataError(
-                    f"the step {step.name!r} makes one band of heights and stands alone, found one of "
-                    f"{len(self.steps)} steps for {self.n_bands} bands"
-                )
+        if self.takes_surface:
+            self._check_surface()
+
+    def _check_surface(self) -> None:
+        """Refuse a mixture of surface and photograph, a layer given twice, and another number of bands."""
+        names = [step.name for step in self.steps]
+        listed = ", ".join(names)
+        if set(names) - set(SURFACE_STEPS) or len(set(names)) < len(names):
+            raise DataError(
+                f"the steps {', '.join(SURFACE_STEPS)} prepare a layer of a surface each, once and beside no other "
+                f"step, found {listed}"
+            )
+        if len(self.bands) != self.n_bands:
+            raise DataError(
+                f"the preparation {listed} makes {len(self.bands)} bands ({', '.join(self.bands)}), but the network "
+                f"takes {self.n_bands}; correct its in_channels or the steps"
+            )
 
     @classmethod
     def from_spec(cls, spec: ModelSpec) -> PrepareChain:
@@ -119,9 +137,45 @@ class PrepareChain:
         return tuple(step for step in self.steps if step.name in PHOTOMETRIC_STEPS)
 
     @property
-    def takes_heights(self) -> bool:
-        """Whether the chain is for a height map: one band of floats with a scale, NaN where nothing is known."""
-        return any(step.name in HEIGHT_STEPS for step in self.steps)
+    def takes_surface(self) -> bool:
+        """Whether the chain is for a surface: bands of floats, NaN where nothing is known, a scale for the height."""
+        return bool(self.layers)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers of a surface that the chain takes: some of ``height``, ``normals`` and ``albedo``."""
+        return layers_of(self.steps)
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands that a surface becomes; none for photographs."""
+        return tuple(
+            name for step in self.steps if step.name in SURFACE_STEPS for name in SURFACE_STEPS[step.name].bands
+        )
+
+    def known(self, raster: Raster) -> Raster:
+        """See a surface with NaN where it is not known; a photograph as it is.
+
+        Parameters
+        ----------
+        raster : Raster
+            The input.
+
+        Returns
+        -------
+        Raster
+            As `graven.prepare.surface.known_surface` gives it.
+
+        Raises
+        ------
+        DataError
+            If its bands are not those of the layers.
+        """
+        return known_surface(raster, self.steps) if self.takes_surface else raster
+
+    def filled(self, raster: Raster) -> Raster:
+        """See what `known` gives without gaps, for resampling."""
+        return filled_surface(raster) if self.takes_surface else raster
 
     def measured(self, raster: Raster) -> PrepareChain:
         """Fill in what a step needs to know of the whole raster, in one pass over it.
@@ -142,11 +196,13 @@ class PrepareChain:
         DataError, ScaleError
             As `view`.
         """
-        return replace(self, steps=tuple(_measured(step, raster) for step in self.steps))
+        if not self.takes_surface:
+            return self
+        return replace(self, steps=tuple(measured_step(raster, self.steps, index) for index in range(len(self.steps))))
 
     def notes(self, raster: Raster) -> tuple[str, ...]:
         """Say what was adapted (bands, bit depth) so that the raster fits the network."""
-        if self.takes_heights:
+        if self.takes_surface:
             return ()
         _, note = bands_view(raster, n_bands=self.n_bands)
         return () if note is None else (note,)
@@ -162,19 +218,18 @@ class PrepareChain:
         Returns
         -------
         Raster
-            ``(n_bands, H, W)`` uint8, or float32 of the same range from heights, not yet standardised. Every window
+            ``(n_bands, H, W)`` uint8, or float32 of the same range from a surface, not yet standardised. Every window
             equals the whole result; windows beyond the border are mirrors of the prepared image.
 
         Raises
         ------
         DataError
-            If the pixels cannot be scaled or the bands do not fit (`bands_view`), or a height map is none.
+            If the pixels cannot be scaled or the bands do not fit (`bands_view`), or a surface is none.
         ScaleError
             If a height map has no scale.
         """
-        if self.takes_heights:
-            build, _ = HEIGHT_STEPS[self.steps[0].name]
-            return build(raster, **self.steps[0].options)
+        if self.takes_surface:
+            return prepared_surface(raster, self.steps)
         prepared, _ = bands_view(raster, n_bands=self.n_bands)
         for step in self.photometric:
             build, _ = PHOTOMETRIC_STEPS[step.name]
@@ -197,11 +252,3 @@ class PrepareChain:
             What the network is given.
         """
         return np.asarray(self.view(raster).read(window), np.float32)
-
-
-def _measured(step: PrepareStep, raster: Raster) -> PrepareStep:
-    if step.name != "highpass" or "std_mm" in step.options:
-        return step
-    sigma = {name: value for name, value in step.options.items() if name == "sigma_mm"}
-    found = highpass_statistics(raster, **sigma)
-    return replace(step, options={**step.options, "mean_mm": found.mean_mm, "std_mm": found.std_mm})

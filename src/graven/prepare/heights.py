@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from graven.types import Raster
 
 __all__ = [
+    "FILL_MARGIN_PX",
     "UNITS_MM",
     "check_pixel_size",
+    "fill_gaps",
     "filled_view",
+    "first_known",
     "heights_view",
     "known_height",
     "local_view",
@@ -179,7 +182,7 @@ def heights_view(raster: Raster, *, unit_mm: float = 1.0) -> Raster:
         )
     if not (math.isfinite(unit_mm) and unit_mm > 0):
         raise InputError(f"the unit of heights must be positive and finite, got {unit_mm} mm")
-    level = _first_known(raster)
+    level = first_known(raster)
 
     def read_pixels(window: Window) -> NDArray[np.float32]:
         height = (raster.read_pixels(window)[0].astype(np.float64) - level) * unit_mm
@@ -206,20 +209,21 @@ def filled_view(heights: Raster) -> Raster:
         ones within `FILL_MARGIN_PX`, farther away 0: nothing that counts on valid pixels sees them, and resampling does
         not spread their NaN into these.
     """
+    return local_view(heights, fill_gaps, margin_px=FILL_MARGIN_PX)
 
-    def fill(height: NDArray[np.float32]) -> NDArray[np.float32]:
-        known = np.isfinite(height)
-        if known.all():
-            return height
-        size = (2 * FILL_MARGIN_PX + 1,) * 2
-        whole, weight = (
-            cv2.GaussianBlur(part, size, FILL_SIGMA_PX, borderType=cv2.BORDER_CONSTANT)
-            for part in (np.where(known, height, np.float32(0)), known.astype(np.float32))
-        )
-        near = np.divide(whole, weight, out=np.zeros_like(whole), where=weight > FAINT)
-        return np.where(known, height, near)
 
-    return local_view(heights, fill, margin_px=FILL_MARGIN_PX)
+def fill_gaps(height: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give unknown pixels, which are NaN, the Gaussian mean of known ones within `FILL_MARGIN_PX`, farther away 0."""
+    known = np.isfinite(height)
+    if known.all():
+        return height
+    size = (2 * FILL_MARGIN_PX + 1,) * 2
+    whole, weight = (
+        cv2.GaussianBlur(part, size, FILL_SIGMA_PX, borderType=cv2.BORDER_CONSTANT)
+        for part in (np.where(known, height, np.float32(0)), known.astype(np.float32))
+    )
+    near = np.divide(whole, weight, out=np.zeros_like(whole), where=weight > FAINT)
+    return np.where(known, height, near)
 
 
 def local_view(
@@ -279,7 +283,8 @@ def row_bands(raster: Raster) -> Iterator[Window]:
         yield Window(row, 0, min(BAND_ROWS, raster.height - row), raster.width)
 
 
-def _first_known(raster: Raster) -> float:
+def first_known(raster: Raster) -> float:
+    """Give the first height of a raster of one band that is known, row by row."""
     for window in row_bands(raster):
         height = raster.read_pixels(window)[0]
         known = height[raster.read_valid(window) & np.isfinite(height)]

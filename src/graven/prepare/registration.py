@@ -1,29 +1,30 @@
 """Two photographs of one flat surface brought onto each other, with a residual that says how well.
 
 Three steps, each of which starts from the last: matched features give a homography that no outlier has a say in; the
-enhanced correlation coefficient refines it over all pixels of a reduced picture; small patches at full size refine it
-once more. What remains is measured on patches that took no part in the fit.
+enhanced correlation coefficient refines it over all pixels of a reduced picture; patches at full size refine it once
+more where that was reduced. The last two compare what changes least with the light (`graven.prepare.light_free`). What
+remains is measured on patches that took no part in the fit.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from graven.errors import DataError, InputError
-from graven.prepare.bands import grey_reader
+from graven.prepare.bands import bands_view, grey_reader
+from graven.prepare.light_free import agreeing_bands, log_detail
 from graven.types import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from graven.types import Raster
+    from graven.types.raster import ReadPixels
 
 __all__ = ["Registration", "register", "transform_points"]
 
@@ -32,13 +33,17 @@ N_FEATURES = 8000
 RATIO = 0.8
 MIN_INLIERS = 30
 INLIER_PX = 3.0
-PATCH_PX = 128
+PATCH_PX = 192
 GRID = 14
-MIN_RESPONSE = 0.08
+MIN_CORRELATION = 0.5
 MAX_STEP_PX = 12.0
 MIN_PATCHES = 12
 MIN_OVERLAP = 0.2
-SMOOTHING_PX = 16.0
+ROUNDS, ITERATIONS = 6, 15
+STILL_PX = 0.02
+EDGE_PX = 20
+INVERSE = cv2.WARP_INVERSE_MAP
+LEAST_GAIN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,8 @@ class Registration:
     correlation : float, -1 to 1
         Enhanced correlation coefficient of the overviews, 1 for equal pictures.
     residual_px : float, pixels of the first photograph
-        Root mean square of the displacements that remain, on patches that took no part in the fit.
+        Root mean square of the displacements that remain, on patches that took no part in the fit. Shading counts as
+        displacement here, so in another light this is an upper bound.
     residual_p95_px : float, pixels
         95th percentile of their lengths.
     n_patches : int
@@ -98,8 +104,9 @@ def register(first: Raster, second: Raster, *, max_residual_px: float = 2.0) -> 
 
     Notes
     -----
-    Light may differ: features are compared by their gradients, and pictures are correlated after local contrast was
-    made equal. Memory: two overviews of at most 1600 px, and patches of 128 px.
+    Light may differ: features are compared by their gradients, and pictures are correlated in that mix of their bands
+    that agrees best, so of two photographs in colour the light may fall from another side. Grey ones show shading as a
+    displacement. Memory: two overviews of at most 1600 px, and patches of 192 px.
 
     References
     ----------
@@ -110,10 +117,11 @@ def register(first: Raster, second: Raster, *, max_residual_px: float = 2.0) -> 
     """
     if not max_residual_px > 0:
         raise InputError(f"the largest residual must be above 0 px, got {max_residual_px}")
-    small_first, factor_first = _overview(first)
-    small_second, factor_second = _overview(second)
-    matrix, n_matches, n_inliers = _from_features(small_first, small_second)
-    matrix, correlation = _from_correlation(small_first, small_second, matrix)
+    read_first, read_second = _readers(first, second)
+    small_first, factor_first = _overview(first, read_first)
+    small_second, factor_second = _overview(second, read_second)
+    matrix, n_matches, n_inliers = _from_features(_evened(small_first), _evened(small_second))
+    matrix, correlation, mixes = _from_correlation(small_first, small_second, matrix)
     matrix = _scaled(matrix, factor_first, factor_second)
     overlap = _overlap(first, second, matrix)
     if overlap < MIN_OVERLAP:
@@ -121,13 +129,13 @@ def register(first: Raster, second: Raster, *, max_residual_px: float = 2.0) -> 
             f"only {100 * overlap:.0f} % of {first.name} is seen in {second.name}, at least {100 * MIN_OVERLAP:.0f} % "
             "are needed; give photographs of the same part"
         )
-    read_first, read_second = grey_reader(first), grey_reader(second)
-    for _ in range(2):
-        places, steps = _displacements(first, read_first, second, read_second, matrix)
+    ours, theirs = _Mix(first, read_first, mixes[0]), _Mix(second, read_second, mixes[1])
+    for _ in range(2 if max(factor_first, factor_second) > 1 else 0):
+        places, steps = _displacements(ours, theirs, matrix)
         fitted = _checkerboard(places, first)
         if fitted.sum() >= MIN_PATCHES:
             matrix = _corrected(matrix, places[fitted], steps[fitted])
-    places, steps = _displacements(first, read_first, second, read_second, matrix)
+    places, steps = _displacements(ours, theirs, matrix)
     checked = ~_checkerboard(places, first)
     if checked.sum() < MIN_PATCHES // 2:
         raise DataError(
@@ -179,17 +187,42 @@ def transform_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -
     return moved
 
 
-def _overview(raster: Raster) -> tuple[NDArray[np.uint8], float]:
-    """Give a grey picture of bounded size, and how many pixels of the raster make one of it."""
+class _Mix(NamedTuple):
+    """A photograph, how to read its bands, and how they are mixed."""
+
+    raster: Raster
+    read: ReadPixels
+    weights: NDArray[np.float32]
+
+    def detail(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Give the fine detail of some pixels in the mix."""
+        return np.asarray(np.tensordot(self.weights, log_detail(pixels), 1), np.float32)
+
+
+def _readers(first: Raster, second: Raster) -> tuple[ReadPixels, ReadPixels]:
+    """Read both in colour, or both in grey where one of them is."""
+    if min(first.n_bands, second.n_bands) >= 3:
+        return bands_view(first)[0].read, bands_view(second)[0].read
+    greys = grey_reader(first), grey_reader(second)
+    return (lambda window: greys[0](window)[None]), (lambda window: greys[1](window)[None])
+
+
+def _overview(raster: Raster, read: ReadPixels) -> tuple[NDArray[np.uint8], float]:
+    """Give a picture of bounded size, and how many pixels of the raster make one of it."""
     step = max(1, math.ceil(max(raster.height, raster.width) / OVERVIEW_PX))
-    read, rows = grey_reader(raster), []
+    rows = []
     for row in range(0, raster.height - raster.height % step, step * 64):
         height = min(step * 64, raster.height - raster.height % step - row)
-        band = read(Window(row, 0, height, raster.width - raster.width % step))
-        size = (band.shape[1] // step, band.shape[0] // step)
-        rows.append(cv2.resize(band, size, interpolation=cv2.INTER_AREA))
-    even = cv2.createCLAHE(2.0, (8, 8)).apply(np.concatenate(rows))
-    return np.asarray(even, np.uint8), float(step)
+        bands = read(Window(row, 0, height, raster.width - raster.width % step))
+        size = (bands.shape[2] // step, bands.shape[1] // step)
+        rows.append(np.stack([cv2.resize(band, size, interpolation=cv2.INTER_AREA) for band in bands]))
+    return np.concatenate(rows, axis=1), float(step)
+
+
+def _evened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give the grey picture with even contrast, in which features are looked for."""
+    grey = cv2.cvtColor(cv2.merge([*picture]), cv2.COLOR_RGB2GRAY) if len(picture) == 3 else picture[0]
+    return np.asarray(cv2.createCLAHE(2.0, (8, 8)).apply(grey), np.uint8)
 
 
 def _from_features(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[NDArray[np.float64], int, int]:
@@ -221,28 +254,50 @@ def _rooted(descriptors: NDArray[Any]) -> NDArray[np.float32]:
 
 def _from_correlation(
     first: NDArray[np.uint8], second: NDArray[np.uint8], matrix: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
-    """Refine over all pixels; where that does not converge, the homography of the features stays."""
-    ours, theirs = _evened(first), _evened(second)
-    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
-    start = _indexed(matrix).astype(np.float32)
-    try:
-        value, found = cv2.findTransformECC(ours, theirs, start, cv2.MOTION_HOMOGRAPHY, stop)
-    except cv2.error:
-        return matrix, float("nan")
-    refined = _cornered(np.asarray(found, np.float64))
-    height, width = first.shape
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-    moved = np.abs(transform_points(refined, corners) - transform_points(matrix, corners)).max()
-    return (refined, float(value)) if moved < MAX_STEP_PX else (matrix, float(value))
+) -> tuple[NDArray[np.float64], float, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Refine over all pixels of half-size pictures, in turn with the mix of bands that agrees best.
+
+    The second picture is resampled as the first is seen, so that detail means the same in both. Where that does not
+    converge, the homography of the features stays.
+    """
+    size, index = (first.shape[2], first.shape[1]), _indexed(matrix)
+    seen = np.stack([cv2.warpPerspective(band, index, size, flags=cv2.INTER_LINEAR | INVERSE) for band in second])
+    there = cv2.warpPerspective(np.ones(second.shape[1:], np.uint8), index, size, flags=cv2.INTER_NEAREST | INVERSE)
+    ours, theirs, there = _halved(log_detail(first)), _halved(log_detail(seen)), _halved(there[None])[0]
+    inner = cv2.erode(there, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8), borderValue=0)
+    shared = inner if inner.any() else there
+    found, value, mixes = np.eye(3), math.nan, _mixes(ours, theirs, shared)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, 1e-5)
+    half = (ours.shape[2], ours.shape[1])
+    corners = np.array([[0, 0], [half[0], 0], half, [0, half[1]]], np.float64)
+    for _ in range(ROUNDS):
+        pictures = [np.tensordot(mix, bands, 1) for mix, bands in zip(mixes, (ours, theirs), strict=True)]
+        last, start = found, found.astype(np.float32)
+        try:
+            value, refined = cv2.findTransformECC(*pictures, start, cv2.MOTION_HOMOGRAPHY, stop, shared, 1)
+        except cv2.error:
+            break
+        found = np.asarray(refined, np.float64)
+        moved = [cv2.warpPerspective(band, found, half, flags=cv2.INTER_LINEAR | INVERSE) for band in theirs]
+        mixes = _mixes(ours, np.stack(moved), shared)
+        if np.abs(transform_points(found, corners) - transform_points(last, corners)).max() < STILL_PX / 2:
+            break
+    if np.abs(transform_points(found, corners) - corners).max() < MAX_STEP_PX / 2:
+        matrix = matrix @ _scaled(_cornered(found), 2.0, 2.0)
+    return matrix, float(value), mixes
 
 
-def _evened(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Make local brightness and contrast equal, so that another light matters little."""
-    values = picture.astype(np.float32)
-    rest = values - cv2.GaussianBlur(values, (0, 0), SMOOTHING_PX)
-    spread = np.sqrt(cv2.GaussianBlur(rest * rest, (0, 0), SMOOTHING_PX))
-    return np.asarray(rest / (spread + 4.0), np.float32)
+def _halved(bands: NDArray[Any]) -> NDArray[Any]:
+    height, width = (side // 2 for side in bands.shape[1:])
+    even = np.ascontiguousarray(bands[:, : 2 * height, : 2 * width])
+    return np.stack([cv2.resize(band, (width, height), interpolation=cv2.INTER_AREA) for band in even])
+
+
+def _mixes(
+    ours: NDArray[np.float32], theirs: NDArray[np.float32], shared: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Find the mixes of bands that agree best where both photographs show the surface."""
+    return agreeing_bands(ours[:, shared > 0], theirs[:, shared > 0])
 
 
 def _indexed(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -274,11 +329,7 @@ def _overlap(first: Raster, second: Raster, matrix: NDArray[np.float64]) -> floa
 
 
 def _displacements(
-    first: Raster,
-    read_first: Callable[[Window], NDArray[np.uint8]],
-    second: Raster,
-    read_second: Callable[[Window], NDArray[np.uint8]],
-    matrix: NDArray[np.float64],
+    ours: _Mix, theirs: _Mix, matrix: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Measure on a grid of patches by how much the second photograph still lies beside the first.
 
@@ -289,36 +340,52 @@ def _displacements(
         pixels.
     """
     places, steps = [], []
+    first = ours.raster
     side = min(PATCH_PX, first.height, first.width)
-    window_weights = cv2.createHanningWindow((side, side), cv2.CV_32F)
+    weights = cv2.createHanningWindow((side, side), cv2.CV_32F)
     for row in np.linspace(0, first.height - side, GRID).astype(int):
         for col in np.linspace(0, first.width - side, GRID).astype(int):
             place = Window(int(row), int(col), side, side)
-            theirs = _seen_as(place, second, read_second, matrix)
-            if theirs is None or not first.read_valid(place).all():
+            seen = _seen_as(place, theirs, matrix)
+            if seen is None or not first.read_valid(place).all():
                 continue
-            ours = _patch(read_first(place))
-            (dx, dy), response = cv2.phaseCorrelate(ours, _patch(theirs), window_weights)
-            if response >= MIN_RESPONSE and math.hypot(dx, dy) < MAX_STEP_PX:
+            step, correlation = _shift(ours.detail(ours.read(place)), theirs.detail(seen), weights)
+            if correlation >= MIN_CORRELATION and np.hypot(*step) < MAX_STEP_PX:
                 places.append((col + side / 2, row + side / 2))
-                steps.append((dx, dy))
+                steps.append(step)
     return np.array(places, np.float64).reshape(-1, 2), np.array(steps, np.float64).reshape(-1, 2)
 
 
-def _patch(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Even out a patch before it is correlated."""
-    values = cv2.GaussianBlur(pixels.astype(np.float32), (0, 0), 1.0)
-    rest = values - cv2.GaussianBlur(values, (0, 0), SMOOTHING_PX)
-    return np.asarray(rest / (rest.std() + 1.0), np.float32)
+def _shift(
+    ours: NDArray[np.float32], theirs: NDArray[np.float32], weights: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], float]:
+    """Find by least squares, iterated, how far a patch lies from where it is looked for, and how well it fits there."""
+    down, right = np.gradient(ours)
+    terms = np.stack([right, down, ours, np.ones_like(ours)]).reshape(4, -1).astype(np.float64)
+    weighted = terms * weights.ravel()
+    normal = weighted @ terms.T + 1e-9 * np.eye(4)
+    step, size = np.zeros(2), (ours.shape[1], ours.shape[0])
+    for _ in range(ITERATIONS):
+        seen = _moved(theirs, step, size)
+        solved = np.linalg.solve(normal, weighted @ seen.ravel())
+        change = solved[:2] / max(float(solved[2]), LEAST_GAIN)
+        step = step - change
+        if np.hypot(*change) < STILL_PX:
+            break
+    pair = np.stack([ours.ravel(), _moved(theirs, step, size).ravel()])
+    spread = np.cov(pair, aweights=weights.ravel())
+    return step, float(spread[0, 1] / np.sqrt(spread[0, 0] * spread[1, 1] + 1e-12))
 
 
-def _seen_as(
-    place: Window,
-    second: Raster,
-    read_second: Callable[[Window], NDArray[np.uint8]],
-    matrix: NDArray[np.float64],
-) -> NDArray[np.uint8] | None:
+def _moved(picture: NDArray[np.float32], step: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float32]:
+    affine = np.array([[1, 0, step[0]], [0, 1, step[1]]])
+    flags = cv2.INTER_LINEAR | INVERSE
+    return np.asarray(cv2.warpAffine(picture, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _seen_as(place: Window, theirs: _Mix, matrix: NDArray[np.float64]) -> NDArray[np.uint8] | None:
     """Resample the second photograph as a window of the first; None where it does not cover it."""
+    second = theirs.raster
     corners = np.array(
         [[col, row] for row in (place.row, place.row_end) for col in (place.col, place.col_end)], np.float64
     )
@@ -332,9 +399,9 @@ def _seen_as(
     to_patch = np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1.0]])
     from_place = np.array([[1, 0, place.col], [0, 1, place.row], [0, 0, 1.0]])
     whole = _indexed(to_patch @ matrix @ from_place)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    flags = cv2.INTER_LINEAR | INVERSE
     size = (place.width, place.height)
-    return np.asarray(cv2.warpPerspective(read_second(around), whole, size, flags=flags), np.uint8)
+    return np.stack([cv2.warpPerspective(band, whole, size, flags=flags) for band in theirs.read(around)])
 
 
 def _checkerboard(places: NDArray[np.float64], first: Raster) -> NDArray[np.bool_]:

@@ -168,7 +168,7 @@ def draw_ring(ring: Ring, window: Window) -> NDArray[np.bool_]:
     # The library numbers pixels by their centres, rows first.
     corners = ring[:, ::-1] - (window.row + 0.5, window.col + 0.5)
     shape = window.height, window.width
-    filled = polygon2mask(shape, corners)  # type: ignore[no-untyped-call]  # scikit-image is untyped
+    filled = polygon2mask(shape, corners)
     return np.asarray(filled, bool)
 
 

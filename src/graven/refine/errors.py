@@ -47,7 +47,7 @@ def true_lines(target: NDArray[np.bool_], *, n_guard: int) -> TrueLines:
     TrueLines
         Skeleton and guard.
     """
-    skeleton: NDArray[np.bool_] = skeletonize(target)  # type: ignore[no-untyped-call]  # scikit-image is untyped
+    skeleton: NDArray[np.bool_] = skeletonize(target)
     return TrueLines(skeleton, dilate_diamond(skeleton, n_guard))
 
 
@@ -84,5 +84,5 @@ def superfluous_lines(mask: NDArray[np.bool_], truth: TrueLines) -> NDArray[np.b
     ndarray of shape (H, W), bool
         Skeleton pixels of `mask` outside the guard of the truth.
     """
-    skeleton: NDArray[np.bool_] = skeletonize(mask)  # type: ignore[no-untyped-call]  # scikit-image is untyped
+    skeleton: NDArray[np.bool_] = skeletonize(mask)
     return skeleton & ~truth.guard

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graven.errors import DataError, InputError, MismatchError
+from graven.refine.answers import Answer
 from graven.refine.packing import array_sha256, pack
-from graven.refine.state import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.refine.events import Event
-    from graven.refine.local import Tile
+    from graven.refine.local import Tile, Turn
     from graven.refine.state import RefineState, Step
 
 __all__ = ["replay"]
@@ -25,7 +25,7 @@ def replay(
     events: Iterable[Event],
     state: RefineState,
     *,
-    answer: Callable[[Tile], NDArray[np.int16]] | None = None,
+    answer: Callable[[Tile, Turn], NDArray[np.int16]] | None = None,
     model_sha256: str | None = None,
 ) -> None:
     """Do the events of a journal again.
@@ -37,8 +37,8 @@ def replay(
     state : RefineState
         Where to begin; changed in place.
     answer : callable, optional
-        Asks the network about a tile of the present state. Answers of which the journal holds only the hash are then
-        computed again. Without it, or where another model had answered, they are left out: the tile counts as
+        Asks the network about a stroke in a tile. Answers of which the journal holds only the hash are then computed
+        again. Without it, or where another model had answered, they are left out: the tile counts as
         unanswered, and what the person decided stays.
     model_sha256 : str, optional
         The model behind `answer`.
@@ -70,17 +70,19 @@ def replay(
         state.commit(_recalled(step, event, answer if event.model_sha256 == model_sha256 else None, state))
 
 
-def _recalled(step: Step, event: Event, answer: Callable[[Tile], NDArray[np.int16]] | None, state: RefineState) -> Step:
+def _recalled(
+    step: Step, event: Event, answer: Callable[[Tile, Turn], NDArray[np.int16]] | None, state: RefineState
+) -> Step:
     """Compute an answer again of which only the hash was kept."""
     change = step.change
     if not isinstance(change, Answer) or event.parameters.get("data") is not None or answer is None:
         return step
-    if change.hints != state.hints_seen(change.tile):
-        return step
-    levels = answer(change.tile)
-    if array_sha256(levels) != change.sha256:
+    if state.answers is None or not state.answers.has_seen(change.tile, change.hints):
+        return step  # of other tiles than are asked now
+    kept = answer(change.tile, state.answers.turn(change.tile, change.hints))
+    if array_sha256(kept) != change.sha256:
         raise MismatchError(
             f"the model answers otherwise for tile {event.uid} than when event {event.id} was written; use the machine "
             "and the engine of that day, or replay without the model and ask it anew"
         )
-    return step.with_answer(pack(levels))
+    return step.with_answer(pack(kept))

@@ -12,8 +12,8 @@ which is there to compare with. Rules combine, and apply in the order of the fie
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["KEEPING", "Keeping", "keep"]
+__all__ = ["KEEPING", "OUR_KEEPING", "Keeping", "keep"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,10 @@ class Keeping:
         if not self.reach_px > 0:
             raise InputError(f"reach_px must be above 0, got {self.reach_px}; inf keeps the whole patch")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give the rule ready for JSON; a reach without limit is None."""
+        return asdict(self) | {"reach_px": self.reach_px if math.isfinite(self.reach_px) else None}
+
 
 KEEPING: dict[str, Keeping] = {
     "official": Keeping(),
@@ -76,6 +80,9 @@ KEEPING: dict[str, Keeping] = {
     "oracle": Keeping(needs_gain=True),
 }
 """Rules worth comparing, by name. ``oracle`` knows the truth and bounds what a choice per patch can reach."""
+
+OUR_KEEPING: Final = "guarded"
+"""The rule that graven works with, in sessions and in the study; set before anything was measured."""
 
 
 def keep(

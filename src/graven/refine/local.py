@@ -1,7 +1,9 @@
 """Local prediction: which tiles see a change, what the network answers for one, and how answers are blended.
 
 A tile is given to the network as it would be in a prediction of the whole raster, so that its answer does not depend on
-when it was asked. Answers are kept as whole steps of 1/64, which is at most 1/256 of a probability.
+when it was asked. What is kept of an answer (`graven.refine.keeping`) is written as the change that it makes to the
+initial logits, in whole steps of 1/64, which is at most 1/256 of a probability: where nothing changes, nothing is
+rounded either.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graven.errors import DataError, InputError
+from graven.refine.keeping import KEEPING, OUR_KEEPING, Keeping, keep
 from graven.types import TileGrid, Window
 from graven.types.raster import mirror_index, raster_from_array
 
@@ -28,9 +31,11 @@ __all__ = [
     "AnswerOf",
     "Predict",
     "Refiner",
+    "See",
     "Tile",
+    "Turn",
     "answer_tile",
-    "levels_from_logits",
+    "in_steps",
     "read_mirrored",
     "stitch",
     "tiles_over",
@@ -44,11 +49,14 @@ Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """``predict(patch)``: (C + 1, tile, tile) with the inputs, the initial logits last among them, and the hints; gives
 logits of shape (tile, tile)."""
 
+See = Callable[[Tile], NDArray[np.float32]]
+"""``see(tile)``: (C, tile, tile) with what the network is shown of a tile besides the hints."""
+
 AnswerOf = Callable[[Tile], NDArray[np.int16] | None]
-"""What was answered for a tile, in steps; None where the network was not asked."""
+"""How the initial logits of a tile change, in steps; None where the network was not asked."""
 
 STEPS = 64
-"""Steps of a kept answer per unit of logit."""
+"""Steps of a kept change per unit of logit."""
 
 _LARGEST = 511.0
 
@@ -69,11 +77,15 @@ class Refiner:
         Of the model.
     sha256 : str or None
         Of the model.
+    keeping : Keeping
+        How much of an answer is kept; that of graven by default.
+    see : callable or None
+        What the network is shown besides the hints, as `See`; None shows it the inputs of the session.
 
     Raises
     ------
     InputError
-        If weights have another shape or are not positive everywhere.
+        If weights have another shape or are not positive everywhere, or the rule of keeping needs the truth.
     """
 
     predict: Predict
@@ -82,13 +94,36 @@ class Refiner:
     name: str = ""
     version: str = ""
     sha256: str | None = None
+    keeping: Keeping = KEEPING[OUR_KEEPING]
+    see: See | None = None
 
     def __post_init__(self) -> None:
         side = self.grid.tile_px
+        if self.keeping.needs_gain:
+            raise InputError("a rule of keeping that needs the truth is for simulations; choose another one")
         if self.weights.shape != (side, side):
             raise InputError(f"weights of tiles of {side} px must have shape {(side, side)}, got {self.weights.shape}")
         if not (np.isfinite(self.weights).all() and (self.weights > 0).all()):
             raise InputError("weights must be positive, also on the border of a tile; raise them to at least 1e-6")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """A stroke as one tile sees it, and what came before it.
+
+    Attributes
+    ----------
+    hints : ndarray of shape (tile, tile), int8
+        All hints so far, this stroke included.
+    stroke : ndarray of shape (tile, tile), int8
+        The hints that are new.
+    change : ndarray of shape (tile, tile), int16
+        What was kept of the answer before, as `answer_tile` gave it; 0 where none was.
+    """
+
+    hints: NDArray[np.int8]
+    stroke: NDArray[np.int8]
+    change: NDArray[np.int16]
 
 
 def tiles_over(grid: TileGrid, window: Window) -> list[Tile]:
@@ -147,8 +182,8 @@ def read_mirrored(values: NDArray[np.int8], window: Window) -> NDArray[np.int8]:
     return cut
 
 
-def answer_tile(refiner: Refiner, inputs: Raster, hints: NDArray[np.int8], tile: Tile) -> NDArray[np.int16]:
-    """Ask the network about one tile.
+def answer_tile(refiner: Refiner, inputs: Raster, tile: Tile, turn: Turn) -> NDArray[np.int16]:
+    """Ask the network what follows from a stroke in one tile, and keep of its answer what the rule lets pass.
 
     Parameters
     ----------
@@ -156,56 +191,62 @@ def answer_tile(refiner: Refiner, inputs: Raster, hints: NDArray[np.int8], tile:
         The network.
     inputs : Raster
         What it sees besides the hints, float32, the initial logits last.
-    hints : ndarray of shape (H, W), int8
-        Hint map of the raster.
     tile : Tile
         Which one.
+    turn : Turn
+        The stroke, and what came before.
 
     Returns
     -------
     ndarray of shape (tile, tile), int16
-        Its answer in steps of 1/64.
+        How the initial logits change, in steps of 1/64.
 
     Raises
     ------
     DataError
         If an input is not finite, or the answer has another shape or is not finite.
     """
-    window = refiner.grid.window(*tile)
-    patch = np.concatenate([inputs.read(window), read_mirrored(hints, window)[None]]).astype(np.float32)
-    if not np.isfinite(patch).all():
+    planes = inputs.read(refiner.grid.window(*tile))
+    initial = planes[-1].astype(np.float32)
+    shown = planes if refiner.see is None else refiner.see(tile)
+    patch = np.concatenate([shown, turn.hints[None]]).astype(np.float32)
+    if not (np.isfinite(patch).all() and np.isfinite(initial).all()):
         raise DataError(
             f"{inputs.name}: what the network sees must be finite, also outside the object; fill tile {tile}"
         )
-    return levels_from_logits(refiner.predict(patch), side=refiner.grid.tile_px)
+    earlier = initial + turn.change / np.float32(STEPS)
+    proposed = _checked(refiner.predict(patch), side=refiner.grid.tile_px)
+    return in_steps(keep(earlier, proposed, turn.stroke, refiner.keeping) - initial)
 
 
-def levels_from_logits(logits: NDArray[np.float32], *, side: int) -> NDArray[np.int16]:
-    """Round logits to steps of 1/64 between -511 and 511.
+def in_steps(change: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Round a change of logits to steps of 1/64 between -511 and 511.
 
     Parameters
     ----------
-    logits : ndarray of shape (side, side), floating
-        Answer of a network.
-    side : int, pixels
-        Of the tile.
+    change : ndarray, float32
+        Finite.
 
     Returns
     -------
-    ndarray of shape (side, side), int16
-        ``round(64 * logit)``.
+    ndarray of that shape, int16
+        ``round(64 * change)``.
 
-    Raises
-    ------
-    DataError
-        If the shape is another, or a value is not finite.
+    Examples
+    --------
+    >>> in_steps(np.float32([0.5, -1.0, 900.0])).tolist()
+    [32, -64, 32704]
     """
-    if logits.shape != (side, side) or not np.isfinite(logits).all():
+    return np.rint(np.clip(change, -_LARGEST, _LARGEST) * STEPS).astype(np.int16)
+
+
+def _checked(answer: NDArray[np.float32], *, side: int) -> NDArray[np.float32]:
+    if answer.shape != (side, side) or not np.isfinite(answer).all():
         raise DataError(
-            f"the refiner must answer a tile with {side} x {side} finite logits, got shape {logits.shape} of which "
-            f"{np.isfinite(logits).mean():.0%} are finite; verify the model"
+            f"the refiner must answer a tile with {side} x {side} finite logits, got shape {answer.shape} of which "
+            f"{np.isfinite(answer).mean():.0%} are finite; verify the model"
         )
-    return np.rint(np.clip(logits, -_LARGEST, _LARGEST) * STEPS).astype(np.int16)
+    return answer.astype(np.float32, copy=False)
 
 
 def stitch(
@@ -227,33 +268,27 @@ def stitch(
     Returns
     -------
     ndarray of shape (h, w), float32
-        Mean logits, weighted; a tile without an answer counts with the initial logits, so an answer fades out towards
-        the border of its tile. Where no tile was answered, the initial logits themselves.
+        Initial logits plus the mean change, weighted. A tile without an answer counts as one without a change, so an
+        answer fades out towards the border of its tile; where nothing changes, the initial logits themselves.
 
     Notes
     -----
     Sums are taken in the order of the tiles, so the bytes of a pixel depend on answers alone and not on the window.
     """
     blended = base.copy()
-    levels = {tile: found for tile in tiles_over(grid, window) if (found := answer_of(tile)) is not None}
-    region = _hull(grid.window(*tile).intersection(window) for tile in levels)
+    changes = {tile: found for tile in tiles_over(grid, window) if (found := answer_of(tile)) is not None}
+    region = _hull(grid.window(*tile).intersection(window) for tile in changes)
     if region is None:
         return blended
-    inside = region.relative_to(window).slices()
-    initial = base[inside].astype(np.float64)
-    sums, whole = np.zeros_like(initial), np.zeros_like(initial)
-    answered = np.zeros(initial.shape, bool)
+    sums, whole = (np.zeros((region.height, region.width)) for _ in range(2))
     for tile in tiles_over(grid, region):
         frame = grid.window(*tile)
         part = frame.intersection(region)
         here, there = part.relative_to(region).slices(), part.relative_to(frame).slices()
         whole[here] += weights[there]
-        if tile in levels:
-            sums[here] += weights[there] * (levels[tile][there] / STEPS)
-            answered[here] = True
-        else:
-            sums[here] += weights[there] * initial[here]
-    blended[inside] = np.where(answered, sums / whole, initial)
+        if tile in changes:
+            sums[here] += weights[there] * (changes[tile][there] / STEPS)
+    blended[region.relative_to(window).slices()] += (sums / whole).astype(np.float32)
     return blended
 
 

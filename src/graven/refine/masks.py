@@ -52,7 +52,13 @@ class Masks:
                 f"{inputs.width}; make them for this image"
             )
         self.inputs, self.refiner = inputs, refiner
-        self._state = RefineState(height=inputs.height, width=inputs.width, grid=grid, class_id=class_id)
+        self._state = RefineState(
+            height=inputs.height,
+            width=inputs.width,
+            grid=grid,
+            keeping=None if refiner is None else refiner.keeping,
+            class_id=class_id,
+        )
         self._threshold_logit = np.float32(np.log(threshold / (1 - threshold)))
 
     @property
@@ -72,8 +78,9 @@ class Masks:
 
     @property
     def unanswered(self) -> tuple[Tile, ...]:
-        """Tiles whose hints the network has not seen yet."""
-        return () if self.refiner is None else tuple(self._state.unanswered(self.refiner.sha256))
+        """Tiles with strokes to which the network has not answered yet."""
+        answers = self._state.answers
+        return () if answers is None or self.refiner is None else tuple(answers.unanswered(self.refiner.sha256))
 
     def decided(self, window: Window | None = None) -> NDArray[np.int8]:
         """Give what the person decided: 1 engraved, -1 not, 0 open; a copy of shape (h, w)."""
@@ -94,13 +101,14 @@ class Masks:
         return self._written(self.logits(asked), asked)
 
     def logits(self, window: Window | None = None) -> NDArray[np.float32]:
-        """Give the logits with the answers of the network blended in, as it said them, without what was decided."""
+        """Give the logits with what is kept of the network's answers, without what was decided."""
         asked = self._asked(window)
         base = self._initial(asked)
-        if self.refiner is None:
+        answers = self._state.answers
+        if answers is None or self.refiner is None:
             return base
         grid, weights = self.refiner.grid, self.refiner.weights
-        return stitch(asked, grid=grid, weights=weights, base=base, answer_of=self._state.levels_of)
+        return stitch(asked, grid=grid, weights=weights, base=base, answer_of=answers.change_of)
 
     def probability(self, window: Window | None = None) -> NDArray[np.float32]:
         """Give the probability with all proposals, 0 or 1 where the person decided, 0 where nothing is valid."""

@@ -1,9 +1,10 @@
 """A person and a network at work on one mask: strokes, proposals, decisions, undo; a plain object.
 
 The mask that stands (`Masks.mask`) is the initial prediction with everything that the person decided written
-into it. The network is asked about the tiles that a stroke touches, and its answers are **proposals**: they show in
-`Masks.proposed`, never in the mask, and nowhere where the person has decided. To `confirm` makes a proposal, or
-a region as it is, part of the decisions; to `reject` decides that pixels stay as they stand.
+into it. The network is asked about the tiles that a stroke touches, and what is kept of its answers
+(`graven.refine.keeping`) are **proposals**: they show in `Masks.proposed`, never in the mask, and nowhere where the
+person has decided. To `confirm` makes a proposal, or a region as it is, part of the decisions; to `reject` decides that
+pixels stay as they stand.
 
 Everything that happens is an event, handed to `record` before it takes effect. The events alone give the state again
 (`RefineSession.resume`).
@@ -18,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graven.errors import InputError
+from graven.refine.answers import Answer
 from graven.refine.events import Agent, Event, stroke_parameters, window_list
 from graven.refine.journal import replay
 from graven.refine.local import answer_tile
 from graven.refine.masks import Masks
 from graven.refine.packing import array_sha256, pack
 from graven.refine.regions import region_parameter, region_pixels, union_pixels
-from graven.refine.state import Answer
 from graven.types import Stroke, Window
 from graven.types.strokes import stroke_uid
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.refine.events import Action
-    from graven.refine.local import Refiner, Tile
+    from graven.refine.local import Refiner, Tile, Turn
     from graven.refine.regions import Region
     from graven.refine.state import Step
     from graven.types import Raster
@@ -142,8 +143,8 @@ class RefineSession(Masks):
             replay(events, session._state)
             return session
 
-        def answer(tile: Tile) -> NDArray[np.int16]:
-            return answer_tile(refiner, inputs, session._state.hints, tile)
+        def answer(tile: Tile, turn: Turn) -> NDArray[np.int16]:
+            return answer_tile(refiner, inputs, tile, turn)
 
         replay(events, session._state, answer=answer, model_sha256=refiner.sha256)
         return session
@@ -207,7 +208,7 @@ class RefineSession(Masks):
         return self._happen("import", stroke.uid, stroke_parameters(stroke))
 
     def refine(self) -> tuple[Window, ...]:
-        """Ask the network about all tiles whose hints it has not seen.
+        """Ask the network about every stroke that it has not seen, one after the other, in all tiles that see it.
 
         Returns
         -------
@@ -217,23 +218,16 @@ class RefineSession(Masks):
         Raises
         ------
         DataError
-            If its answer is none; tiles before are answered.
+            If its answer is none; what was answered before stays.
         """
-        if self.refiner is None:
+        refiner, answers = self.refiner, self._state.answers
+        if refiner is None or answers is None:
             return ()
-        windows, grid = [], self.refiner.grid
-        for tile in self.unanswered:
-            levels = answer_tile(self.refiner, self.inputs, self._state.hints, tile)
-            data = pack(levels)
-            parameters = {
-                "tile": list(tile),
-                "grid": [grid.tile_px, grid.overlap_px],
-                "hints": self._state.hints_seen(tile),
-                "answer": array_sha256(levels),
-                "data": data if self._keep_answers else None,
-            }
-            change = self._happen("refine", f"{tile[0]},{tile[1]}", parameters, data=data)
-            windows.append(change.window)
+        windows = []
+        for tile in answers.unanswered(refiner.sha256):
+            while (hints := answers.next_hints(tile, refiner.sha256)) is not None:
+                self._ask(refiner, tile, hints, answers.turn(tile, hints))
+            windows.append(refiner.grid.window(*tile).intersection(self.bounds))
         return tuple(windows)
 
     def confirm(self, region: Region) -> Change:
@@ -322,6 +316,20 @@ class RefineSession(Masks):
             time=time,
         )
         return self._happen("create", uid, stroke_parameters(stroke))
+
+    def _ask(self, refiner: Refiner, tile: Tile, hints: str, turn: Turn) -> None:
+        """Ask about one stroke in one tile."""
+        kept = answer_tile(refiner, self.inputs, tile, turn)
+        data = pack(kept)
+        parameters = {
+            "tile": list(tile),
+            "grid": [refiner.grid.tile_px, refiner.grid.overlap_px],
+            "keeping": refiner.keeping.to_dict(),
+            "hints": hints,
+            "answer": array_sha256(kept),
+            "data": data if self._keep_answers else None,
+        }
+        self._happen("refine", f"{tile[0]},{tile[1]}", parameters, data=data)
 
     def _decide(self, action: Action, region: Region, window: Window, values: NDArray[np.int8]) -> Change:
         if not (values[self._state.decided[window.slices()] == 0]).any():

@@ -2,26 +2,23 @@
 
 Two maps of int8 hold what the person said. `decided` binds every mask: strokes and decisions write it, and whoever was
 first keeps a pixel, unless a stroke is marked as an override. `hints` holds strokes alone and is what the network sees;
-where it is not 0 it equals `decided`. No answer of a network writes either of them.
-
-An answer belongs to a tile and to the hints that the network saw in it. Of a tile, the answer to the longest run of
-present strokes that was answered counts. Undo therefore brings back what was proposed before.
+where it is not 0 it equals `decided`. No answer of a network writes either of them. What it says is kept by
+`graven.refine.answers`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graven.errors import DataError, DefectError, InputError
+from graven.refine.answers import Answer, Answers, read_answer
 from graven.refine.drawing import draw_stroke, stroke_window
 from graven.refine.events import stroke_from_parameters, window_from_list
-from graven.refine.local import Tile, read_mirrored, tiles_seeing
-from graven.refine.packing import array_sha256, pack, unpack
+from graven.refine.packing import pack, unpack
 from graven.types import StrokeSet, Window
 
 if TYPE_CHECKING:
@@ -30,36 +27,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graven.refine.events import Action
+    from graven.refine.keeping import Keeping
+    from graven.refine.local import Tile
     from graven.types import Stroke, TileGrid
 
-__all__ = ["Act", "Answer", "RefineState", "Step"]
-
-_N_UNPACKED = 64  # answers that are looked at again and again while a person works in one place
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a network said of a tile; packed, because most answers are looked at once.
-
-    Attributes
-    ----------
-    tile : Tile
-        Which tile.
-    hints : str
-        Hash of the hints that the network saw.
-    sha256 : str
-        Hash of the answer.
-    data : str or None
-        The answer as `graven.refine.packing.pack` writes it; None where only its hash was kept.
-    model_sha256 : str or None
-        Which model said it.
-    """
-
-    tile: Tile
-    hints: str
-    sha256: str
-    data: str | None
-    model_sha256: str | None
+__all__ = ["Act", "RefineState", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +102,8 @@ class RefineState:
         Size of the raster.
     grid : TileGrid or None
         Tiles that are answered; None where there is no network.
+    keeping : Keeping or None
+        How much of an answer is kept; answers under another rule do not count.
     class_id : int
         Class of the strokes.
 
@@ -141,20 +115,22 @@ class RefineState:
         Of all that was decided, and how it came about: equal digests mean equal maps.
     n_events : int
         Events so far.
+    answers : Answers or None
+        What tiles have seen, and what was answered; None where there is no network.
     """
 
-    def __init__(self, *, height: int, width: int, grid: TileGrid | None, class_id: int = 1) -> None:
+    def __init__(
+        self, *, height: int, width: int, grid: TileGrid | None, keeping: Keeping | None = None, class_id: int = 1
+    ) -> None:
         self.bounds = Window(0, 0, height, width)
         self.class_id = class_id
         self.decided = np.zeros((height, width), np.int8)
         self.hints = np.zeros((height, width), np.int8)
         self.digest = hashlib.sha256(f"graven|{height}|{width}|{class_id}".encode()).hexdigest()
         self.n_events = 0
-        self._grid = grid
+        self.answers = None if grid is None else Answers(grid, keeping)
         self._done: list[Act] = []
         self._undone: list[Act] = []
-        self._seen: dict[Tile, list[str]] = {}
-        self._answers: dict[tuple[Tile, str], Answer] = {}
 
     @property
     def strokes(self) -> StrokeSet:
@@ -193,7 +169,8 @@ class RefineState:
             If parameters are not what this action needs.
         """
         if action == "refine":
-            return Step(action, self._answer(uid, parameters, model_sha256), self.digest)
+            read = read_answer if self.answers is None else self.answers.read
+            return Step(action, read(uid, parameters, model_sha256), self.digest)
         if action in ("undo", "redo"):
             return self._back_or_forth(action, uid)
         if action in ("create", "import"):
@@ -208,13 +185,13 @@ class RefineState:
         self.digest = step.after
         change = step.change
         if isinstance(change, Answer):
-            if change.data is not None:
-                self._answers[change.tile, change.hints] = change
+            if self.answers is not None:
+                self.answers.add(change)
         elif step.action == "undo":
             self._undone.append(self._done.pop())
             self._write(change.window, change.before)
-            for tile in change.tiles:
-                self._seen[tile].pop()
+            if self.answers is not None:
+                self.answers.forget(change.tiles)
         else:
             self._write(change.window, change.after)
             self._done.append(replace(change, tiles=self._look(change)))
@@ -226,35 +203,6 @@ class RefineState:
     def tiles_of(self, uid: str) -> tuple[Tile, ...]:
         """Give the tiles that saw their hints change with a stroke; none where there is no such stroke."""
         return next((act.tiles for act in self._done if act.stroke is not None and act.stroke.uid == uid), ())
-
-    def hints_seen(self, tile: Tile) -> str | None:
-        """Give the hash of the hints in a tile as the network sees them now; None where there are none."""
-        seen = self._seen.get(tile)
-        return seen[-1] if seen else None
-
-    def answer_of(self, tile: Tile) -> Answer | None:
-        """Give the answer that counts for a tile."""
-        for seen in reversed(self._seen.get(tile, ())):
-            if (tile, seen) in self._answers:
-                return self._answers[tile, seen]
-        return None
-
-    def unanswered(self, model_sha256: str | None) -> list[Tile]:
-        """List tiles with hints of which a model has not said what it thinks of them, row by row."""
-        listed = []
-        for tile in sorted(self._seen):
-            seen = self.hints_seen(tile)
-            answer = None if seen is None else self._answers.get((tile, seen))
-            if seen is not None and (answer is None or answer.model_sha256 != model_sha256):
-                listed.append(tile)
-        return listed
-
-    def levels_of(self, tile: Tile) -> NDArray[np.int16] | None:
-        """Give the answer that counts for a tile, in steps; None where there is none."""
-        answer = self.answer_of(tile)
-        if answer is None or answer.data is None or self._grid is None:
-            return None
-        return _levels(answer.data, self._grid.tile_px)
 
     def _draw(self, stroke: Stroke) -> Act:
         if stroke.class_id != self.class_id:
@@ -311,42 +259,12 @@ class RefineState:
         # A digest tells how the maps came about, so the same strokes give the same one again.
         return Step(action, act, act.digest_before if action == "undo" else act.digest_after)
 
-    def _answer(self, uid: str, parameters: Mapping[str, Any], model_sha256: str | None) -> Answer:
-        tile, data = parameters.get("tile"), parameters.get("data")
-        texts = [parameters.get("hints"), parameters.get("answer"), "" if data is None else data]
-        is_tile = isinstance(tile, list) and len(tile) == 2 and all(type(index) is int for index in tile)
-        if not is_tile or not all(isinstance(text, str) for text in texts):
-            raise DataError(f"the answer for tile {uid} of a journal lacks its tile, hints or hash; restore the file")
-        row, col = parameters["tile"]
-        answer = Answer((row, col), parameters["hints"], parameters["answer"], data, model_sha256)
-        grid = self._grid
-        if grid is None or parameters.get("grid") != [grid.tile_px, grid.overlap_px]:
-            return replace(answer, data=None)  # of other tiles than are asked now
-        if answer.hints != self.hints_seen(answer.tile):
-            raise DataError(f"the answer for tile {uid} of a journal is one to other strokes; restore the file")
-        if data is not None and array_sha256(unpack(data, (grid.tile_px,) * 2, np.int16)) != answer.sha256:
-            raise DataError(f"the answer for tile {uid} of a journal does not have its hash; restore the file")
-        return answer
-
     def _write(self, window: Window, packed: str) -> None:
         slices = window.slices()
         self.decided[slices], self.hints[slices] = unpack(packed, (2, window.height, window.width), np.int8)
 
     def _look(self, act: Act) -> tuple[Tile, ...]:
-        """Note what the tiles near a stroke see now; give those that see something new."""
-        if self._grid is None or act.stroke is None or not act.n_written:
+        """Let the tiles near a stroke see it; give those that see something new."""
+        if self.answers is None or act.stroke is None or not act.n_written:
             return ()
-        changed = []
-        for tile in tiles_seeing(self._grid, act.window):
-            cut = read_mirrored(self.hints, self._grid.window(*tile))
-            if cut.any() and (seen := array_sha256(cut)) != self.hints_seen(tile):
-                self._seen.setdefault(tile, []).append(seen)
-                changed.append(tile)
-        return tuple(changed)
-
-
-@lru_cache(maxsize=_N_UNPACKED)
-def _levels(data: str, side: int) -> NDArray[np.int16]:
-    levels: NDArray[np.int16] = unpack(data, (side, side), np.int16)
-    levels.flags.writeable = False
-    return levels
+        return self.answers.look(self.hints, act.window)

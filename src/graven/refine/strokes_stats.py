@@ -140,7 +140,7 @@ def half_widths(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """
     if mask.ndim != 2 or mask.dtype != np.bool_:
         raise InputError(f"expected a bool mask of shape (H, W), got {mask.dtype} of shape {mask.shape}")
-    return half_widths_at(mask, skeletonize(mask))  # type: ignore[no-untyped-call]  # scikit-image is untyped
+    return half_widths_at(mask, skeletonize(mask))
 
 
 def half_widths_at(mask: NDArray[np.bool_], skeleton: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from graven.report.demo import DemoCard, DemoPage, demo_page
+from graven.report.demo import DemoCard, DemoPage, DemoStep, demo_page
 from graven.report.evaluate import (
     EvaluationOverlay,
     EvaluationReport,
@@ -36,6 +36,7 @@ __all__ = [
     "DamageSheet",
     "DemoCard",
     "DemoPage",
+    "DemoStep",
     "EvaluationOverlay",
     "EvaluationReport",
     "EvaluationRow",

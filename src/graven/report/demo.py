@@ -22,7 +22,29 @@ if TYPE_CHECKING:
 
     from graven.types import PixelSize
 
-__all__ = ["DemoCard", "DemoPage", "demo_page"]
+__all__ = ["DemoCard", "DemoPage", "DemoStep", "demo_page"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DemoStep:
+    """One picture between input and result.
+
+    Attributes
+    ----------
+    picture : ndarray of shape (h, w, 3), uint8
+        What there was at this step.
+    caption : str
+        What it shows.
+    has_lines : bool
+        Whether thin lines were drawn into it, which must stay sharp.
+    is_map : bool
+        Whether it shows the surface, so that the scale bar belongs to it; a diagram is none.
+    """
+
+    picture: NDArray[np.uint8]
+    caption: str
+    has_lines: bool = False
+    is_map: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +77,8 @@ class DemoCard:
         What to type to do this step again.
     seconds : float or None
         Measured wall time.
+    steps : tuple of DemoStep
+        What happened between input and result, in order.
     """
 
     title: str
@@ -72,6 +96,7 @@ class DemoCard:
     report: str | None = None
     commands: tuple[str, ...] = ()
     seconds: float | None = None
+    steps: tuple[DemoStep, ...] = ()
 
     def __post_init__(self) -> None:
         if self.before.shape != self.after.shape:
@@ -146,6 +171,7 @@ def _card(card: DemoCard) -> dict[str, Any]:
         else jpeg_picture(
             card.agreement, alt="Hits white, misses blue, false alarms orange.", max_bytes=500_000, has_lines=True
         ),
+        "steps": [_step(step, card) for step in card.steps],
         "facts": [*card.facts, *([] if seconds is None else [("Time", seconds)])],
         "scores": [
             (metric_label(key), metric_meaning(key) or "", format_number(value, 3))
@@ -154,4 +180,14 @@ def _card(card: DemoCard) -> dict[str, Any]:
         "outputs": [(link, *OPENS.describe(link)) for link in card.outputs],
         "report": card.report,
         "commands": "\n".join(card.commands),
+    }
+
+
+def _step(step: DemoStep, card: DemoCard) -> dict[str, Any]:
+    height, width = step.picture.shape[:2]
+    return {
+        "picture": jpeg_picture(step.picture, alt=step.caption, max_bytes=400_000, has_lines=step.has_lines),
+        "aspect": width / height,
+        "bar": scale_bar(card.width_px, card.pixel_size) if step.is_map else None,
+        "caption": step.caption,
     }

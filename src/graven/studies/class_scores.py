@@ -63,7 +63,7 @@ def predict_labels(spec: ModelSpec, engine: Engine, image: NDArray[np.uint8]) ->
     raster = raster_from_array(image)
     grid = TileGrid(raster.height, raster.width, tile_px=spec.tile_px, overlap_px=spec.overlap_px)
     sink = MemoryRows()
-    predict_raster(raster, grid, engine, n_classes=len(spec.classes), sink=sink)
+    predict_raster(raster, grid, engine, n_classes=len(spec.classes), sink=sink, blending=spec.blending)
     return class_map(sink.probs, threshold=spec.threshold)
 
 

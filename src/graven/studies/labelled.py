@@ -15,7 +15,7 @@ from graven.errors import DataError
 from graven.prepare.splits import SIDES, group_of, split_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from graven.types import ClassTable
     from graven.types.dataset import LabelledImage
 
-__all__ = ["digest_of", "prepared_classes", "prepared_sides", "split_pairs"]
+__all__ = ["digest_of", "prepared_classes", "prepared_sides", "prepared_unlabelled", "split_pairs"]
 
 CLASSES = "classes.json"
 
@@ -36,9 +36,9 @@ def prepared_sides(folder: Path) -> tuple[dict[Side, list[LabelledImage]], bool]
     Parameters
     ----------
     folder : Path
-        Its ``patches.csv``, where there is one, says which panel a patch was cut from; otherwise every image counts as
-        a panel of its own. A folder ``valid`` beside the masks limits where truth is known. Where there is a
-        ``classes.json``, truth is the number of a class.
+        Its ``patches.csv`` or ``surfaces.csv``, where there is one, says which panel an image belongs to; otherwise
+        every image counts as a panel of its own. A folder ``valid`` beside the masks limits where truth is known. Where
+        there is a ``classes.json``, truth is the number of a class.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def prepared_sides(folder: Path) -> tuple[dict[Side, list[LabelledImage]], bool]
             f"{folder} must hold the folders train and val with images and masks; "
             f"make them with: graven prepare {folder}"
         )
-    groups = _patch_groups(folder / "patches.csv")
+    groups = _patch_groups(folder / "patches.csv") | _patch_groups(folder / "surfaces.csv")
     classes = prepared_classes(folder)
     leaky = _is_leaky(folder / "run.json")
     sides: dict[Side, list[LabelledImage]] = {}
@@ -75,6 +75,42 @@ def prepared_sides(folder: Path) -> tuple[dict[Side, list[LabelledImage]], bool]
             items.append(replace(item, group=group))
         sides[side] = items
     return sides, leaky
+
+
+def prepared_unlabelled(folder: Path, sides: Mapping[Side, Sequence[LabelledImage]]) -> list[LabelledImage]:
+    """Read the images without truth of a prepared folder.
+
+    Parameters
+    ----------
+    folder : Path
+        As in `prepared_sides`; they lie in its ``unlabelled``.
+    sides : mapping of {"train", "val", "test"} to sequence of LabelledImage
+        Those with truth.
+
+    Returns
+    -------
+    list of LabelledImage
+        With no foreground.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, or an image belongs to a panel that is held out.
+    """
+    from graven.io.maskfolders import list_images
+
+    if not (folder / "unlabelled").is_dir():
+        raise DataError(
+            f"{folder} has no folder unlabelled, from which cross pseudo supervision learns; put images there, or "
+            "leave cps out of the recipe"
+        )
+    groups = _patch_groups(folder / "patches.csv") | _patch_groups(folder / "surfaces.csv")
+    items = [replace(item, group=groups.get(item.name, item.group)) for item in list_images(folder / "unlabelled")]
+    held_out = {item.group: side for side in ("val", "test") for item in sides.get(side, ())}
+    for item in items:
+        if item.group in held_out:
+            raise DataError(f"{item.name} in unlabelled belongs to the panel {item.group!r} in {held_out[item.group]}")
+    return items
 
 
 def prepared_classes(folder: Path) -> ClassTable | None:
@@ -180,7 +216,7 @@ def _pairs_with_valid(folder: Path, classes: ClassTable | None = None) -> list[L
 
 
 def _patch_groups(path: Path) -> dict[str, str]:
-    """Panel of every patch, from the table that ``graven prepare`` writes."""
+    """Panel of every image, from the table that ``graven prepare`` writes."""
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as file:

@@ -6,6 +6,7 @@ A folder of the study, which can be interrupted at any time, continued, and give
     <study>/data/                       panels
     <study>/runs/initial-s<seed>/       the first network (`graven.studies.refinement_networks`)
     <study>/runs/<refiner>-s<seed>/     networks that refine it, and the work done with them
+    <study>/runs/sees-<layers>-s<seed>/ first networks on other layers (`graven.studies.refinement_modalities`)
     <study>/runs.csv tables.csv patches.csv objects.csv README.md
     <study>/figure5.png figure5-objects.png figure6.png workload.png maps.png strokes.png operations.png keeping.png
 """
@@ -20,6 +21,8 @@ from graven.studies.protocols import PACKAGES, keep_protocol, versions
 from graven.studies.refinement_contenders import (
     EARLY_PFM,
     GOALS,
+    MODALITIES,
+    MODALITY_PART,
     OUR_KEEPING,
     PUBLISHED_OPERATIONS,
     PUBLISHED_PATCHES,
@@ -28,7 +31,8 @@ from graven.studies.refinement_contenders import (
     refiners_of,
     trials_of,
 )
-from graven.studies.refinement_data import PAGES, bronze_data, page_data
+from graven.studies.refinement_data import PAGES, bronze_data, is_prepared, page_data, surface_data, test_bronzes
+from graven.studies.refinement_modalities import modality_data, train_modality
 from graven.studies.refinement_networks import INITIAL, Bench
 from graven.studies.refinement_objects import work_on_objects
 from graven.studies.refinement_report import write_report
@@ -68,11 +72,12 @@ def run_study(
     protocol : RefinementProtocol
         What is the same for all.
     parts : sequence of str
-        Some of `graven.studies.refinement_contenders.PARTS`.
+        Some of `graven.studies.refinement_contenders.PARTS`, and ``modalities``.
     n_seeds : int, >= 1
         Seeds 1 to `n_seeds` of the networks.
     source : Path, optional
-        Folder of the pages; without it the study is on procedural bronzes.
+        Folder of the pages, or of surfaces that ``graven prepare --as mirrors`` has left; without it the study is on
+        procedural bronzes.
     pages : CrackSet
         Which pages are on which side.
     command : str
@@ -101,21 +106,39 @@ def run_study(
     require_training()
     if n_seeds < 1:
         raise UsageError(f"--seeds must be at least 1, got {n_seeds}")
+    if MODALITY_PART in parts and source is not None:
+        raise UsageError(f"the part {MODALITY_PART} photographs procedural bronzes under lights; leave --data out")
     if source is None:
         data = bronze_data(folder / "data", protocol, monitor=monitor)
+    elif is_prepared(source):
+        data = surface_data(folder / "data", source, monitor=monitor)
     else:
         data = page_data(folder / "data", source, pages=pages, monitor=monitor)
     keep_protocol(folder / "protocol.json", _facts(protocol, data, n_seeds=n_seeds), fixed=("protocol", "data"))
     refiners, trials = refiners_of(tuple(parts)), trials_of(tuple(parts))
-    lessons = data.lessons()
     n_done = 0
-    for seed in range(1, n_seeds + 1):
+    if MODALITY_PART in parts:
+        n_done += _compare_modalities(folder, protocol, n_seeds=n_seeds, monitor=monitor)
+    lessons = data.lessons()
+    for seed in range(1, n_seeds + 1) if refiners else ():
         bench = Bench(folder, seed, protocol, data, lessons, monitor)
         n_done += _train(bench, refiners, of=n_seeds)
         for refiner in refiners if seed <= protocol.work_seeds else ():
             if bench.has(refiner.key):
                 _work(bench, refiner, [trial for trial in trials if trial.refiner == refiner.key])
     return write_report(folder, data, protocol, n_done=n_done, command=command, monitor=monitor)
+
+
+def _compare_modalities(folder: Path, protocol: RefinementProtocol, *, n_seeds: int, monitor: Listener) -> int:
+    """Train the first network on every combination of layers; give the number of runs that had to be done."""
+    data = modality_data(folder / "data" / MODALITY_PART, protocol, test_bronzes(protocol), monitor=monitor)
+    n_done, n = 0, n_seeds * len(MODALITIES)
+    for seed in range(1, n_seeds + 1):
+        for number, modality in enumerate(MODALITIES.values(), start=(seed - 1) * len(MODALITIES) + 1):
+            monitor.say(f"run {number} of {n}: first network that sees {modality.label.lower()}, seed {seed}")
+            n_done += train_modality(folder, modality, seed=seed, data=data, protocol=protocol, monitor=monitor)
+            monitor.event("run", contender=modality.key, seed=seed, number=number, of=n)
+    return n_done
 
 
 def _train(bench: Bench, refiners: Sequence[Refiner], *, of: int) -> int:

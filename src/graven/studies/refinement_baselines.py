@@ -69,7 +69,8 @@ def baselines_on_patches(data: RefinementData, *, patch_px: int) -> list[PatchSc
                 [Panel(panel.name, panel.group, marked, panel.target, panel.valid)], tile_px=patch_px
             )
             masks = [tile.image[0] > 0 for tile in cut]
-            scores.append(score_tiles(masks, tiles, panel, data, contender=key, seed=0))
+            known = {"subset": data.sets[panel.name], "contender": key}
+            scores.append(score_tiles(masks, tiles, panel.name, seed=0, **known))
     return scores
 
 

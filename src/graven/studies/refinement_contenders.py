@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Final, Literal
 
 from graven.errors import UsageError
-from graven.refine.keeping import KEEPING
+from graven.refine.keeping import KEEPING, OUR_KEEPING
+from graven.types.surface import LAYERS
 
 if TYPE_CHECKING:
     from graven.refine.patches import Operation
@@ -17,6 +19,8 @@ __all__ = [
     "FINAL",
     "GOALS",
     "MAIN_TRIALS",
+    "MODALITIES",
+    "MODALITY_PART",
     "OF_PART",
     "OUR_KEEPING",
     "PARTS",
@@ -27,6 +31,7 @@ __all__ = [
     "REFINERS",
     "STARTS",
     "TRIALS",
+    "Modality",
     "Refiner",
     "Start",
     "Trial",
@@ -38,6 +43,9 @@ __all__ = [
 PARTS = ("inputs", "widths", "strokes", "objects", "operations", "keeping")
 """In the order of the page."""
 
+MODALITY_PART = "modalities"
+"""The part on what the first network sees; it needs bronzes under lights, and is done only where it is named."""
+
 Start = Literal["final", "early"]
 FINAL: Final = "final"
 EARLY: Final = "early"
@@ -46,9 +54,6 @@ STARTS: dict[Start, str] = {FINAL: "First network", EARLY: "First network, stopp
 
 EARLY_PFM = 0.493
 """As strong as the first network of the paper."""
-
-OUR_KEEPING = "guarded"
-"""The rule of `graven.refine.keeping.KEEPING` for the network trained on many strokes; set before anything was run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,41 @@ TRIALS: dict[str, dict[str, Trial]] = {
 
 MAIN_TRIALS = tuple(TRIALS["objects"])
 
+
+@dataclass(frozen=True, slots=True)
+class Modality:
+    """Layers that a first network sees.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Keys of `graven.types.surface.LAYERS`, in their order.
+    """
+
+    layers: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Name of its runs."""
+        return f"sees-{'-'.join(self.layers)}"
+
+    @property
+    def label(self) -> str:
+        """As tables print it."""
+        return " + ".join(self.layers).capitalize()
+
+    @property
+    def bands(self) -> list[int]:
+        """Which of the five bands of a panel."""
+        names = [(layer, band) for layer, bands in LAYERS.items() for band in bands]
+        return [index for index, (layer, _) in enumerate(names) if layer in self.layers]
+
+
+MODALITIES: dict[str, Modality] = {
+    found.key: found for n in (1, 2, 3) for layers in combinations(LAYERS, n) for found in (Modality(layers),)
+}
+"""All seven combinations of what photometric stereo gives, by the name of their runs."""
+
 PUBLISHED_PATCHES: dict[str, tuple[float, float]] = {"initial": (0.3286, 0.4928), "initial-only": (0.3272, 0.4927)}
 """IoU and pFM of Table 1; the other rows are lost."""
 
@@ -180,6 +220,7 @@ PUBLISHED_OPERATIONS: dict[str, float] = {"published-official": 0.12, "published
 
 GOALS: dict[str, dict[str, float]] = {
     "bronzes": {"iou": 0.329, "pfm": 0.493, "workload": 0.75, "drop": 0.005, "peak": 0.26},
+    "surfaces": {},
     "pages": {"pfm": 0.88},
 }
 """What was set as a goal, by kind of data: on whole objects IoU and pFM of the first network, workload reduction and
@@ -192,12 +233,12 @@ def choose_parts(names: tuple[str, ...] | None) -> tuple[str, ...]:
     Parameters
     ----------
     names : tuple of str or None
-        Some of `PARTS`; None means all.
+        Some of `PARTS` and `MODALITY_PART`; None means `PARTS`.
 
     Returns
     -------
     tuple of str
-        In the order of `PARTS`.
+        In the order of `PARTS`, `MODALITY_PART` last.
 
     Raises
     ------
@@ -211,10 +252,11 @@ def choose_parts(names: tuple[str, ...] | None) -> tuple[str, ...]:
     """
     if names is None:
         return PARTS
-    unknown = [name for name in names if name not in PARTS]
+    known = (*PARTS, MODALITY_PART)
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise UsageError(f"--parts takes any of {','.join(PARTS)}, got {unknown[0] if unknown else ''!r}")
-    return tuple(part for part in PARTS if part in names)
+        raise UsageError(f"--parts takes any of {','.join(known)}, got {unknown[0] if unknown else ''!r}")
+    return tuple(part for part in known if part in names)
 
 
 def refiners_of(parts: tuple[str, ...]) -> tuple[Refiner, ...]:
@@ -235,7 +277,7 @@ def refiners_of(parts: tuple[str, ...]) -> tuple[Refiner, ...]:
     >>> [entry.key for entry in refiners_of(("inputs", "keeping"))]
     ['published', 'initial-only', 'hints-only', 'ours']
     """
-    return tuple(REFINERS[key] for key in dict.fromkeys(key for part in parts for key in OF_PART[part]))
+    return tuple(REFINERS[key] for key in dict.fromkeys(key for part in parts for key in OF_PART.get(part, ())))
 
 
 def trials_of(parts: tuple[str, ...]) -> tuple[Trial, ...]:

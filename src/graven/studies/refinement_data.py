@@ -1,6 +1,6 @@
-"""What the refinement study learns from and is judged on: procedural bronzes, or handwritten and printed pages.
+"""What the refinement study learns from and is judged on: procedural bronzes, scanned surfaces, or pages of writing.
 
-Both become one band of bytes in which lines are dark: the detail of a height or of a grey page, without its slow
+All become one band of bytes in which lines are dark: the detail of a height or of a grey page, without its slow
 course, clipped at three standard deviations.
 """
 
@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from graven.errors import DataError
 from graven.prepare.bands import grey_reader
 from graven.prepare.chain import PrepareChain
 from graven.prepare.detrend import detail_input, detail_statistics, highpass
+from graven.prepare.splits import SIDES
 from graven.refine.strokes_stats import StrokeStatistics, fit_stroke_statistics, half_widths
 from graven.studies.crack_sets import CrackSet, list_sides
-from graven.studies.labelled import digest_of
+from graven.studies.labelled import digest_of, prepared_sides
 from graven.studies.running import Lessons
 from graven.studies.sources import write_stores
-from graven.synthetic.bronze_scan import measured_height
-from graven.synthetic.engraving import make_bronze
+from graven.studies.surfaces import bronze_pixels, grown, surface_source, training_bronzes
 from graven.synthetic.testsets import (
     BRONZE_PIXEL_SIZE_MM,
     BRONZE_VERSION,
@@ -34,11 +35,10 @@ from graven.synthetic.testsets import (
     ENGRAVING_VAL,
     WHOLE_SIZE_PX,
     BronzeSpec,
-    train_seeds,
 )
 from graven.train.panels import band_statistics
 from graven.train.recipe import Named
-from graven.types import PixelSize, PrepareStep, raster_from_array
+from graven.types import PrepareStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,9 +54,8 @@ if TYPE_CHECKING:
 
     Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]
 
-__all__ = ["PAGES", "RefinementData", "bronze_data", "page_data", "training_bronzes"]
+__all__ = ["PAGES", "RefinementData", "bronze_data", "is_prepared", "page_data", "surface_data", "test_bronzes"]
 
-SEVERE_EVERY = 4
 PAGE_SIGMA_PX = 24.0
 """Width of the Gaussian that takes paper and stains away: several letters wide, as 1 mm is several grooves."""
 
@@ -84,7 +83,7 @@ class RefinementData:
 
     Attributes
     ----------
-    kind : {"bronzes", "pages"}
+    kind : {"bronzes", "surfaces", "pages"}
         Which data.
     train, val, test : PanelStore
         One band each; test panels are judged patch by patch.
@@ -102,7 +101,7 @@ class RefinementData:
         Strokes between records of an object.
     """
 
-    kind: Literal["bronzes", "pages"]
+    kind: Literal["bronzes", "surfaces", "pages"]
     train: PanelStore
     val: PanelStore
     test: PanelStore
@@ -137,17 +136,13 @@ class RefinementData:
         return Lessons(train, self.val.open(), self.sha256, mean, std)
 
 
-def training_bronzes(n: int) -> tuple[BronzeSpec, ...]:
-    """Name the first bronzes that may be learned from, every fourth of them severe, as in the validation list.
-
-    Examples
-    --------
-    >>> [spec.degradation for spec in training_bronzes(4)]
-    ['ordinary', 'ordinary', 'ordinary', 'severe']
-    """
-    return tuple(
-        BronzeSpec(seed, "severe" if seed % SEVERE_EVERY == SEVERE_EVERY - 1 else "ordinary") for seed in train_seeds(n)
-    )
+def test_bronzes(protocol: RefinementProtocol) -> dict[str, tuple[BronzeSpec, ...]]:
+    """Name the bronzes of the test patches, by test set: the first ones of the frozen lists."""
+    return {
+        "ordinary": ENGRAVING_TEST_ORDINARY[: protocol.n_ordinary],
+        "severe": ENGRAVING_TEST_SEVERE[: protocol.n_severe],
+        "unseen": ENGRAVING_TEST_UNSEEN[: protocol.n_unseen],
+    }
 
 
 def bronze_data(folder: Path, protocol: RefinementProtocol, *, monitor: Listener) -> RefinementData:
@@ -172,11 +167,7 @@ def bronze_data(folder: Path, protocol: RefinementProtocol, *, monitor: Listener
     MismatchError
         If the folder holds other bronzes.
     """
-    tests = {
-        "ordinary": ENGRAVING_TEST_ORDINARY[: protocol.n_ordinary],
-        "severe": ENGRAVING_TEST_SEVERE[: protocol.n_severe],
-        "unseen": ENGRAVING_TEST_UNSEEN[: protocol.n_unseen],
-    }
+    tests = test_bronzes(protocol)
     sides = {
         "train": training_bronzes(protocol.n_train),
         "val": ENGRAVING_VAL[: protocol.n_val],
@@ -199,6 +190,68 @@ def bronze_data(folder: Path, protocol: RefinementProtocol, *, monitor: Listener
     return RefinementData(
         "bronzes", **stores, origin=origin, sets=sets, statistics=drawn, prepare=BRONZE_PREPARE, record_every=10
     )
+
+
+def is_prepared(source: Path) -> bool:
+    """Say whether a folder holds surfaces as ``graven prepare --as mirrors`` leaves them."""
+    return (source / "surfaces.csv").is_file()
+
+
+def surface_data(folder: Path, source: Path, *, monitor: Listener) -> RefinementData:
+    """Read surfaces with drawings, such as scans of mirrors, on the sides that they were prepared for.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the stores lie.
+    source : Path
+        As ``graven prepare --as mirrors`` leaves it.
+    monitor : Listener
+        Hears progress.
+
+    Returns
+    -------
+    RefinementData
+        Heights at the pixel size of the bronzes; the test surfaces are worked on as whole objects as well.
+
+    Raises
+    ------
+    DataError
+        If a side has no surface, or a file is not what it must be.
+    MismatchError
+        If the folder holds other panels.
+    """
+    sides, _ = prepared_sides(source)
+    missing = [side for side in SIDES if side not in sides]
+    if missing:
+        raise DataError(f"{source.name} has no surface in {missing[0]}; the study needs train, val and test")
+    origin = {
+        "kind": "surfaces",
+        "name": source.resolve().name,
+        "sha256": digest_of(source),
+        "pixel_size_mm": BRONZE_PIXEL_SIZE_MM,
+        "names": {side: [item.name for item in items] for side, items in sides.items()},
+    }
+    known: dict[str, Any] = {"chain": _heights(), "pixel_size_mm": BRONZE_PIXEL_SIZE_MM}
+    sources = {side: surface_source(items, **known) for side, items in sides.items()}
+    n = sum(len(items) for items in sides.values())
+    stores = write_stores(folder, sources, origin=origin, n=n, what="reading surfaces", monitor=monitor)
+    sets = {item.name: "test" for item in sides["test"]}
+    drawn, test = _strokes(stores["train"]), stores["test"]
+    return RefinementData(
+        "surfaces",
+        **stores,
+        objects=test,
+        origin=origin,
+        sets=sets,
+        statistics=drawn,
+        prepare=BRONZE_PREPARE,
+        record_every=10,
+    )
+
+
+def _heights() -> PrepareChain:
+    return PrepareChain(tuple(PrepareStep(step.name, dict(step.options)) for step in BRONZE_PREPARE), n_bands=1)
 
 
 def page_data(folder: Path, source: Path, *, pages: CrackSet = PAGES, monitor: Listener) -> RefinementData:
@@ -270,23 +323,7 @@ def _grow(spec: BronzeSpec, protocol: RefinementProtocol) -> Pixels:
     """Grow a bronze, measure its height as a scan would, and prepare that."""
     is_whole = spec.whole and protocol.object_px is None
     size_px = (protocol.object_px or WHOLE_SIZE_PX) if spec.whole else protocol.panel_px
-    panel = make_bronze(
-        spec.seed,
-        size_px=size_px,
-        pixel_size_mm=BRONZE_PIXEL_SIZE_MM,
-        degradation=spec.degradation,
-        style=spec.style,
-        borders=spec.borders,
-        whole=is_whole,
-    )
-    height = measured_height(panel, np.random.default_rng(panel.seed))
-    known = panel.object_mask & np.isfinite(height)
-    raster = raster_from_array(height[None], valid=known).with_pixel_size(
-        PixelSize(BRONZE_PIXEL_SIZE_MM, BRONZE_PIXEL_SIZE_MM, "user")
-    )
-    steps = tuple(PrepareStep(step.name, dict(step.options)) for step in BRONZE_PREPARE)
-    prepared = PrepareChain(steps, n_bands=1).view(raster)
-    return np.rint(prepared.read()).astype(np.uint8), panel.mask & known, known
+    return bronze_pixels(grown(spec, size_px=size_px, whole=is_whole), _heights())
 
 
 def _pages(items: Iterable[LabelledImage]) -> Iterator[Source]:

@@ -78,7 +78,8 @@ def judge_first(
         for panel in _opened(data.test, f"testing {contender}, seed {seed}", monitor):
             tiles = validation_tiles([panel], tile_px=patch_px)
             masks = predict_logits(model, _images(tiles)) >= 0
-            scores.append(score_tiles(masks, tiles, panel, data, contender=contender, seed=seed))
+            known = {"subset": data.sets[panel.name], "contender": contender}
+            scores.append(score_tiles(masks, tiles, panel.name, seed=seed, **known))
     write_text_atomic(folder / "scores.csv", patches_csv(scores))
     return {"early_step": facts["step"], "early_val_pfm": facts["scores"]["pfm"]}
 
@@ -139,7 +140,8 @@ def judge_refiner(
             refined += list(answer >= 0)
             by_hand += [composite_mask(*pair) for pair in zip(initial, hints, strict=True)]
         for key, masks in ((refiner.key, refined), (refiner.key + STROKES, by_hand)):
-            scores.append(score_tiles(masks, tiles * protocol.test_repeats, panel, data, contender=key, seed=seed))
+            known = {"subset": data.sets[panel.name], "contender": key}
+            scores.append(score_tiles(masks, tiles * protocol.test_repeats, panel.name, seed=seed, **known))
     write_text_atomic(folder / "scores.csv", patches_csv(scores))
     return {}
 
@@ -147,9 +149,9 @@ def judge_refiner(
 def score_tiles(
     masks: Sequence[NDArray[np.bool_]] | NDArray[np.bool_],
     tiles: Sequence[Sample],
-    panel: Panel,
-    data: RefinementData,
+    name: str,
     *,
+    subset: str,
     contender: str,
     seed: int,
 ) -> PatchScore:
@@ -161,10 +163,10 @@ def score_tiles(
         One per tile.
     tiles : sequence of Sample
         Patches; one may appear several times.
-    panel : Panel
-        What they were cut from.
-    data : RefinementData
-        Knows its test set.
+    name : str
+        Of the panel that they were cut from.
+    subset : str
+        Its test set.
     contender, seed
         As in `PatchScore`.
 
@@ -177,8 +179,8 @@ def score_tiles(
     return PatchScore(
         contender,
         seed,
-        data.sets[panel.name],
-        panel.name,
+        subset,
+        name,
         total([binary_counts(*pair) for pair in pairs]),
         total([pseudo_counts(*pair) for pair in pairs]),
     )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from graven.report.tables import markdown_table
 from graven.studies.paired import comparisons_table
-from graven.studies.refinement_contenders import EARLY_PFM, OF_PART, OUR_KEEPING
+from graven.studies.refinement_contenders import EARLY_PFM, MODALITIES, OF_PART, OUR_KEEPING
+from graven.studies.refinement_modality_words import modalities_section
 from graven.studies.refinement_summary import compare_patches
 from graven.studies.refinement_tables import (
     first_table,
@@ -116,6 +117,7 @@ def readme(
         "## The first network",
         f"{FIRST} {THEIRS}",
         first_table(results),
+        *modalities_section(results),
         *_networks(results, protocol),
         *_objects(results, protocol),
         *_trials(results, "operations", "Operations", OPERATIONS),
@@ -207,7 +209,7 @@ def _time(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     done = [run for run in runs if run["status"] == "complete"]
     rows: list[list[Cell]] = []
     for what, is_first in (("first network", True), ("refining network", False)):
-        minutes = [run["minutes"] for run in done if (run["contender"] == "initial") == is_first]
+        minutes = [run["minutes"] for run in done if (run["contender"] in ("initial", *MODALITIES)) == is_first]
         if minutes:
             rows.append([what, len(minutes), f"{sum(minutes) / len(minutes):.1f}", f"{sum(minutes):.0f}"])
     kinds = sorted({f"{run['device']}, {run['precision']}, {run['threads']} threads" for run in done})
@@ -231,6 +233,11 @@ def _data(origin: Mapping[str, Any]) -> str:
         return (
             f"Data: pages of `{origin['name']}`: {sides}. One year judges, as `graven.studies.refinement_data` has "
             f"written down. Pages are stand-ins for engraved lines, not heritage objects. {widths}"
+        )
+    if origin["kind"] == "surfaces":
+        return (
+            f"Data: scanned surfaces of `{origin['name']}` at {origin['pixel_size_mm']:g} mm per pixel: {sides}. No "
+            f"object is on two sides. {widths}"
         )
     size = origin["object_px"]
     shown = f"{size[0]} × {size[1]} px" if isinstance(size, list) else f"{size} px"

@@ -9,7 +9,7 @@ from graven.errors import TrainingCollapsed
 from graven.io.fs import write_bytes_atomic, write_text_atomic
 from graven.report.tables import csv_table
 from graven.studies.refinement_baselines import baselines_on_objects, baselines_on_patches
-from graven.studies.refinement_contenders import OUR_KEEPING, REFINERS, TRIALS
+from graven.studies.refinement_contenders import MODALITIES, OUR_KEEPING, REFINERS, TRIALS
 from graven.studies.refinement_figures import (
     figure5,
     figure5_objects,
@@ -56,7 +56,7 @@ class FinishedNetwork:
     folder : Path
         Where it lies.
     contender : str
-        ``initial``, or a key of `graven.studies.refinement_contenders.REFINERS`.
+        ``initial``, or a key of `REFINERS` or `MODALITIES` in `graven.studies.refinement_contenders`.
     facts : dict
         Its ``run.json``.
     """
@@ -120,7 +120,7 @@ def finished_networks(folder: Path) -> list[FinishedNetwork]:
         Collapsed ones included.
     """
     runs = []
-    for key in (INITIAL, *REFINERS):
+    for key in (INITIAL, *REFINERS, *MODALITIES):
         numbered = [(int(place.name.rpartition("-s")[2]), place) for place in (folder / "runs").glob(f"{key}-s[0-9]*")]
         runs += [FinishedNetwork(place, key, read_run(place)) for _, place in sorted(numbered) if is_done(place)]
     return runs

@@ -62,7 +62,7 @@ class Results:
 
     Attributes
     ----------
-    kind : {"bronzes", "pages"}
+    kind : {"bronzes", "surfaces", "pages"}
         Which data.
     patches : dict of str to sequence of PatchScore
         By contender, as `PatchScore` names them; baselines included.

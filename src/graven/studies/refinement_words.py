@@ -20,6 +20,7 @@ from graven.studies.refinement_contenders import (
     PUBLISHED_WORKLOAD,
     REFINERS,
 )
+from graven.studies.refinement_modality_words import modalities_words
 from graven.studies.refinement_summary import compare_patches
 from graven.studies.refinement_tables import percent
 
@@ -55,7 +56,7 @@ def verdict(results: Results) -> list[str]:
         Sentences, in Markdown.
     """
     parts = (
-        *(first_words, objects_words, inputs_words, widths_words),
+        *(first_words, modalities_words, objects_words, inputs_words, widths_words),
         *(strokes_words, operations_words, keeping_words),
     )
     return [line for words in parts for line in words(results)]

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from graven.errors import DataError, MismatchError, TrainingCollapsed
 from graven.io.fs import write_text_atomic
-from graven.train.dataset import CropSource
 from graven.train.recipe import recipe_hash
 from graven.train.sampler import BalancedSampler
 
@@ -145,13 +144,11 @@ def do_run(
 def _start_facts(recipe: Recipe, lessons: Lessons) -> dict[str, str]:
     """Hash what must be equal for all losses of a seed: initial weights, order of panels, the first crops."""
     from graven.train.checkpoint import tensor_hash
-    from graven.train.run import build_model
+    from graven.train.run import build_model, crop_source
     from graven.train.stop import check_foreground
 
     data, seed = recipe.data, recipe.run.seed
-    source = CropSource(
-        lessons.train, crop_px=data.crop_px, augment=recipe.augment, seed=seed, positive_share=data.positive_share
-    )
+    source = crop_source(recipe, lessons.train)
     check_foreground(source)
     sampler = BalancedSampler(source.groups, data.items_per_epoch, data.batch_size, seed)
     digest = hashlib.sha256()

@@ -17,7 +17,7 @@ from graven.prepare.variants import invert, sharpen, shift_hsv
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LATER", "Augment", "flip_and_turn", "recolour", "relight"]
+__all__ = ["LATER", "Augment", "flip_and_turn", "recolour", "relight", "turn_normals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,35 @@ def flip_and_turn(
         mirrored = array[..., ::-1] if flip else array
         changed.append(np.ascontiguousarray(np.rot90(mirrored, quarter_turns, axes=(-2, -1))))
     return tuple(changed)
+
+
+def turn_normals(normals: NDArray[np.float32], *, flip: bool, quarter_turns: int) -> NDArray[np.float32]:
+    """Turn normals as the pixels that hold them were mirrored and turned.
+
+    Parameters
+    ----------
+    normals : ndarray of shape (3, H, W), float32, 0 to 255
+        ``(n + 1) / 2`` of x right, y up, z towards the viewer, already at their new places.
+    flip, quarter_turns
+        As in `flip_and_turn`.
+
+    Returns
+    -------
+    ndarray of shape (3, H, W), float32, 0 to 255
+        A mirrored slope falls to the other side; one turned counter-clockwise turns with it.
+
+    Examples
+    --------
+    >>> to_the_right = np.float32([255, 127.5, 127.5]).reshape(3, 1, 1)
+    >>> turn_normals(to_the_right, flip=False, quarter_turns=1).ravel().tolist()  # now up
+    [127.5, 255.0, 127.5]
+    """
+    x, y, z = normals
+    if flip:
+        x = 255 - x
+    for _ in range(quarter_turns % 4):
+        x, y = 255 - y, x
+    return np.stack([x, y, z])
 
 
 def relight(image: NDArray[np.float32], augment: Augment, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from graven.errors import InputError
-from graven.train.augment import Augment, flip_and_turn, recolour, relight
+from graven.train.augment import Augment, flip_and_turn, recolour, relight, turn_normals
 from graven.types.raster import mirror_index
 
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ class CropSource:
     empty_negatives : bool
         The other crops are moved (up to 16 tries) until they hold no foreground: for gates, which learn from the
         presence alone. Otherwise they are uniform.
+    normals : int or None
+        First of three bands that hold a normal, ``(n + 1) / 2``. They turn with the crop, x and y included, and keep
+        their values where the other bands change theirs.
     """
 
     panels: tuple[Panel, ...]
@@ -116,6 +119,7 @@ class CropSource:
     seed: int
     positive_share: float | None = None
     empty_negatives: bool = False
+    normals: int | None = None
     _spots: tuple[NDArray[np.int32], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -169,15 +173,34 @@ class CropSource:
             image, target, valid = _narrowed(image, target, valid, self.augment.aspect, more)
         if image.shape[1:] != (self.crop_px, self.crop_px):
             image, target, valid = _resample(image, target, valid, self.crop_px)
-        changed = flip_and_turn(
-            (image, target, valid),
-            flip=flip and self.augment.flips,
-            quarter_turns=quarter_turns if self.augment.turns else 0,
-        )
-        pixels = relight(changed[0].astype(np.float32), self.augment, rng)
-        if more is not None:
-            pixels = recolour(pixels, self.augment, more)
+        turned: dict[str, Any] = {
+            "flip": flip and self.augment.flips,
+            "quarter_turns": quarter_turns if self.augment.turns else 0,
+        }
+        changed = flip_and_turn((image, target, valid), **turned)
+        pixels = self._relit(changed[0].astype(np.float32), rng, more, **turned)
         return Sample(pixels, changed[1].astype(np.uint8), changed[2].astype(bool), f"{source.name}[{row},{col}]")
+
+    def _relit(
+        self,
+        pixels: NDArray[np.float32],
+        rng: np.random.Generator,
+        more: np.random.Generator | None,
+        *,
+        flip: bool,
+        quarter_turns: int,
+    ) -> NDArray[np.float32]:
+        """Change the light of all bands but the normals, which turn as their crop was turned."""
+        band = self.normals
+        rest = pixels if band is None else np.delete(pixels, slice(band, band + 3), axis=0)
+        if len(rest):
+            rest = relight(rest, self.augment, rng)
+            if more is not None:
+                rest = recolour(rest, self.augment, more)
+        if band is None:
+            return rest
+        normals = turn_normals(pixels[band : band + 3], flip=flip, quarter_turns=quarter_turns)
+        return np.concatenate([rest[:band], normals, rest[band:]])
 
     def _place(self, panel: int, size_px: int, rng: np.random.Generator) -> tuple[int, int]:
         """Draw the upper left corner of a crop."""

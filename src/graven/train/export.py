@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from graven.errors import DefectError, InputError
 from graven.io.fs import write_bytes_atomic
 from graven.io.onnx_check import INPUT_NAME, MAP_NAME, OUTPUT_NAME
 from graven.nets.gate import Gate
+from graven.train.folding import fold_norms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,6 @@ __all__ = [
     "OPSET",
     "Export",
     "export_onnx",
-    "fold_norms",
     "halve_weights",
     "probabilities",
 ]
@@ -206,29 +205,6 @@ def _outputs(model: Standardised, pixels: NDArray[np.float32]) -> tuple[NDArray[
 
 def _whole(model: Standardised) -> nn.Module:
     return _Explained(model) if isinstance(model.net, Gate) else _Probable(model)
-
-
-def fold_norms(model: Standardised) -> Standardised:
-    """Fold each batch normalisation that follows a convolution in a `Sequential` into that convolution.
-
-    Parameters
-    ----------
-    model : Standardised
-        In evaluation mode; changed in place and returned. Its answers stay the same up to rounding.
-
-    Returns
-    -------
-    Standardised
-        The same object.
-    """
-    for module in model.modules():
-        if isinstance(module, nn.Sequential):
-            for index in range(len(module) - 1):
-                first, second = module[index], module[index + 1]
-                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                    module[index] = fuse_conv_bn_eval(first, second)
-                    module[index + 1] = nn.Identity()
-    return model
 
 
 def halve_weights(proto: Any) -> Any:

@@ -124,8 +124,8 @@ class Journal:
             self.events.add(step, row, prefix="train")
         self.event("step", step=step, **row)
 
-    def look(self, step: int, look: Look, *, minutes: float) -> None:
-        """Write what a validation found."""
+    def look(self, step: int, look: Look, *, minutes: float, left_s: float) -> None:
+        """Write what a validation found, and say how long the run can still take."""
         row = {"minutes": minutes, "loss": look.loss, "spread": look.spread, **look.scores}
         if self.val_log is None:
             self.val_log = CsvLog(self.out / "validation.csv", tuple(row))
@@ -134,7 +134,7 @@ class Journal:
         self.event("validation", step=step, **row)
         names = dict.fromkeys((self.score_name, "f1", "precision", "recall"))
         shown = ", ".join(f"{name} {look.scores[name]:.4f}" for name in names)
-        self.say(f"step {step}: validation loss {look.loss:.4f}, {shown}")
+        self.say(f"step {step}: validation loss {look.loss:.4f}, {shown}{_left(left_s)}")
         if self.events is None:
             return
         self.events.add(step, row, prefix="validation")
@@ -162,3 +162,17 @@ class Journal:
         """Close the event file."""
         if self.events is not None:
             self.events.close()
+
+
+def _left(seconds: float) -> str:
+    """Say how long a run can still take, where that is known and not nothing.
+
+    Examples
+    --------
+    >>> _left(20.0), _left(1500.0), _left(20000.0), _left(math.inf)
+    ('; at most 1 min left', '; at most 25 min left', '; at most 5.6 h left', '')
+    """
+    if not 0 < seconds < math.inf:
+        return ""
+    minutes = math.ceil(seconds / 60)
+    return f"; at most {minutes} min left" if minutes < 120 else f"; at most {seconds / 3600:.1f} h left"

@@ -89,8 +89,14 @@ class _Trained(nn.Module):
         self.model = model
         self._task = task
 
-    def forward(self, image: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-        return self._task.outputs(self.model, Batch(image, target, valid, ()))[0]
+    def forward(
+        self,
+        image: torch.Tensor,
+        target: torch.Tensor,
+        valid: torch.Tensor,
+        beside: tuple[torch.Tensor, torch.Tensor] | None,
+    ) -> torch.Tensor:
+        return self._task.outputs(self.model, Batch(image, target, valid, (), beside))[0]
 
 
 def fit(
@@ -102,6 +108,7 @@ def fit(
     out: Path,
     *,
     data_sha256: str,
+    unlabelled: CropSource | None = None,
     resume: bool = False,
     allow_changed: bool = False,
     accelerator: str = "auto",
@@ -130,6 +137,8 @@ def fit(
         TensorBoard events, ``curves.png`` and the newest ``samples.png``.
     data_sha256 : str
         Hash of the data; a run does not resume on other data.
+    unlabelled : CropSource, optional
+        Cuts crops without truth, for a task that learns from them.
     resume : bool
         Continue from the newest sound checkpoint in `out`; without one that is an error, never a fresh start.
     allow_changed : bool
@@ -173,7 +182,7 @@ def fit(
         check_foreground(train_data)
     try:
         with SignalFlag() as flag:
-            return run.loop(train_data, val_data, flag, looks_first=is_trained and not resume)
+            return run.loop(train_data, val_data, flag, unlabelled, looks_first=is_trained and not resume)
     finally:
         if run.journal is not None:
             run.journal.close()
@@ -274,7 +283,13 @@ class _Run:
                 self.say(f"{key}: {stored[key]} before, {self.facts[key]} now; the last bits will differ")
 
     def loop(
-        self, train_data: CropSource, val_data: Sequence[Sample], flag: SignalFlag, *, looks_first: bool
+        self,
+        train_data: CropSource,
+        val_data: Sequence[Sample],
+        flag: SignalFlag,
+        unlabelled: CropSource | None,
+        *,
+        looks_first: bool,
     ) -> FitResult:
         """Update until an end is reached."""
         recipe, progress = self.recipe, self.progress
@@ -289,6 +304,8 @@ class _Run:
             n_threads=recipe.data.loader_threads,
             rank=self.fabric.global_rank,
             world_size=self.fabric.world_size,
+            mix=recipe.mix,
+            beside=unlabelled,
         )
         while (stopped_by := self._reached()) is None:
             t0 = time.monotonic()
@@ -373,7 +390,7 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         moved = to_device(batch, self.fabric.device, channels_last=self.recipe.run.channels_last)
-        loss = self.trained(moved.image, moved.target, moved.valid)
+        loss = self.trained(moved.image, moved.target, moved.valid, moved.beside)
         value = float(loss.detach())
         check_loss(value, step=self.progress.step, epoch=epoch, origins=batch.origins)
         self.optimiser.zero_grad(set_to_none=True)
@@ -402,7 +419,7 @@ class _Run:
             channels_last=self.recipe.run.channels_last,
         )
         score = look.scores[self.task.score_name]
-        progress.count(score, min_gain=self.recipe.run.min_gain, patience=self.recipe.schedule.patience)
+        progress.count(score, min_gain=self.recipe.run.min_gain, schedule=self.recipe.schedule)
         progress.validated = progress.step
         if score > progress.best_score:
             progress.best_score, progress.best_step = score, progress.step
@@ -411,7 +428,8 @@ class _Run:
                 save_tensors(self.out / "best.safetensors", self.model.state_dict(), facts=facts)
         self.model.load_state_dict(current)
         if self.journal is not None:
-            self.journal.look(progress.step, look, minutes=progress.elapsed_s / 60)
+            left_s = progress.left_s(n_steps=self.n_steps, max_minutes=self.recipe.run.max_minutes)
+            self.journal.look(progress.step, look, minutes=progress.elapsed_s / 60, left_s=left_s)
         progress.collapse.see(
             predicted_share=look.scores["predicted_share"],
             true_share=look.scores["true_share"],

@@ -19,6 +19,7 @@ import yaml
 from graven.errors import DataError, InputError
 from graven.refine.strokes_stats import OFFICIAL_STROKES, StrokeStatistics
 from graven.train.augment import LATER, Augment
+from graven.train.options import CrossPseudo, Mix
 from graven.train.schedule import PATIENCE, SCHEDULES
 from graven.train.sections import parse_section
 
@@ -216,7 +217,7 @@ class Run:
     patience : int or None
         Stop after so many validations without a better score; None never does.
     min_gain : float, >= 0
-        By how much a score must be better to count for `patience` and for a schedule that follows a plateau.
+        By how much a score must be better to count for `patience`; a schedule that follows a plateau has its own.
     collapse_after : int
         Stop with an explanation after so many validations in which nothing, or everything, is predicted.
     precision : {"auto", "fp32", "bf16"}
@@ -260,7 +261,10 @@ class Recipe:
     augment_photometric : bool
         Use `prepare` as an augmentation instead: training sees every panel twice, as it is and prepared; validation and
         the bundle see panels as they are. The paper describes both.
-    data, augment, optimiser, schedule, freeze, hints, run
+    cps : CrossPseudo or None
+        Train two networks that teach each other on images without truth; they are given beside the panels. Default is
+        one network.
+    data, augment, mix, optimiser, schedule, freeze, hints, run
         The sections.
     """
 
@@ -273,11 +277,13 @@ class Recipe:
     augment_photometric: bool = False
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
+    mix: Mix = field(default_factory=Mix)
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule = field(default_factory=Schedule)
     freeze: Freeze = field(default_factory=Freeze)
     hints: Hints = field(default_factory=Hints)
     run: Run = field(default_factory=Run)
+    cps: CrossPseudo | None = None
 
     def __post_init__(self) -> None:
         run, data = self.run, self.data
@@ -289,6 +295,8 @@ class Recipe:
             raise InputError("a schedule counted in minutes needs run.max_minutes")
         if not run.min_gain >= 0:
             raise InputError(f"run.min_gain must be at least 0, got {run.min_gain}")
+        if self.cps is not None and self.task not in ("segment", "classes"):
+            raise InputError(f"cps is for the tasks segment and classes, got {self.task}")
         if self.freeze.epochs < 0:
             raise InputError(f"freeze.epochs must be at least 0, got {self.freeze.epochs}")
         if not self.optimiser.lr > 0:
@@ -419,6 +427,10 @@ def recipe_hash(recipe: Recipe) -> str:
         del content["hints"]
     elif recipe.hints.statistics == OFFICIAL_STROKES:
         del content["hints"]["statistics"]  # likewise
+    if recipe.mix.is_off:
+        del content["mix"]
+    if recipe.cps is None:
+        del content["cps"]
     if not recipe.run.min_gain:
         del content["run"]["min_gain"]
     for name in LATER:

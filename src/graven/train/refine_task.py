@@ -64,7 +64,7 @@ class RefineTask(LineTask):
             shown if self.inputs != "initial" else torch.zeros_like(shown),
         ]
         logits = model(torch.cat(parts, dim=1))
-        return self.criterion(logits, batch.target, batch.valid), logits
+        return self.loss(logits, batch), logits
 
     @torch.no_grad()
     def interaction(self, batch: Batch) -> tuple[Tensor, NDArray[np.int8]]:

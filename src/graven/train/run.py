@@ -6,6 +6,7 @@ import csv
 import hashlib
 import inspect
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +15,7 @@ from graven.errors import InputError
 from graven.io.fs import write_text_atomic
 from graven.losses import build_loss
 from graven.nets import NETS, build_net
+from graven.prepare.surface import band_of_normals
 from graven.refine.annotator import AnnotatorSettings
 from graven.refine.quirks import CORRECTED, PARITY
 from graven.train.checkpoint import tensor_hash
@@ -24,15 +26,18 @@ from graven.train.loop import FitResult, fit
 from graven.train.panels import class_shares
 from graven.train.refine_task import RefineTask
 from graven.train.task import ClassTask, GateTask, SegmentTask, Standardised, Task
+from graven.train.twins import TwinTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from torch import nn
+
     from graven.train.panels import Panel
     from graven.train.recipe import Recipe
 
-__all__ = ["build_model", "build_task", "n_outputs", "panels_hash", "train"]
+__all__ = ["build_model", "build_task", "bundled_network", "crop_source", "n_outputs", "panels_hash", "train"]
 
 
 def build_model(recipe: Recipe, *, mean: Sequence[float], std: Sequence[float]) -> Standardised:
@@ -52,8 +57,28 @@ def build_model(recipe: Recipe, *, mean: Sequence[float], std: Sequence[float]) 
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.run.seed)
-        net = build_net(recipe.network.name, **recipe.network.options)
+        name, options = bundled_network(recipe)
+        net = build_net(name, **options)
     return Standardised(net, mean=mean, std=std, is_exclusive=recipe.task == "classes")
+
+
+def bundled_network(recipe: Recipe) -> tuple[str, dict[str, Any]]:
+    """Give name and options of the network that is trained, as a bundle states them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its `network`, of which there are two with `cps`.
+
+    Returns
+    -------
+    name : str
+        A key of `graven.nets.NETS`.
+    options : dict
+        For `graven.nets.build_net`.
+    """
+    name, options = recipe.network.name, recipe.network.options
+    return (name, options) if recipe.cps is None else ("twins", {"network": name, "options": options})
 
 
 def build_task(recipe: Recipe, *, first: Standardised | None = None) -> Task:
@@ -78,10 +103,9 @@ def build_task(recipe: Recipe, *, first: Standardised | None = None) -> Task:
     """
     if recipe.task != "gate":
         criterion = build_loss(recipe.loss.name, **recipe.loss.options)
-        if recipe.task == "classes":
-            return ClassTask(criterion)
-        if recipe.task == "segment":
-            return LineTask(criterion) if recipe.method == "engraving" else SegmentTask(criterion)
+        if recipe.task in ("classes", "segment"):
+            task = _segment_task(recipe, criterion)
+            return task if recipe.cps is None else TwinTask(task, recipe.cps.weight)
         if first is None:
             raise InputError("a network that refines needs the trained network whose answers it betters; give it first")
         hints = recipe.hints
@@ -102,6 +126,12 @@ def build_task(recipe: Recipe, *, first: Standardised | None = None) -> Task:
             f"got {recipe.loss.name!r} with {', '.join(recipe.loss.options) or 'none'}"
         )
     return GateTask(**recipe.loss.options)
+
+
+def _segment_task(recipe: Recipe, criterion: nn.Module) -> SegmentTask | ClassTask:
+    if recipe.task == "classes":
+        return ClassTask(criterion)
+    return LineTask(criterion) if recipe.method == "engraving" else SegmentTask(criterion)
 
 
 def n_outputs(recipe: Recipe) -> int:
@@ -139,6 +169,51 @@ def panels_hash(panels: Sequence[Panel]) -> str:
     return digest.hexdigest()
 
 
+def crop_source(recipe: Recipe, panels: Sequence[Panel]) -> CropSource:
+    """Cut training crops as a recipe says.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its `data`, `augment`, `prepare` and seed are used.
+    panels : sequence of Panel
+        Where to cut.
+
+    Returns
+    -------
+    CropSource
+        Crops with truth.
+    """
+    return CropSource(
+        tuple(panels),
+        crop_px=recipe.data.crop_px,
+        augment=recipe.augment,
+        seed=recipe.run.seed,
+        positive_share=recipe.data.positive_share,
+        empty_negatives=recipe.task == "gate",
+        normals=band_of_normals(recipe.prepare),
+    )
+
+
+def _beside(
+    recipe: Recipe, unlabelled: Sequence[Panel], val_panels: Sequence[Panel], initial: Standardised | None
+) -> CropSource | None:
+    """Cut crops without truth, everywhere alike, where a recipe learns from them."""
+    if recipe.cps is None:
+        if unlabelled:
+            raise InputError("panels without truth are for recipes with cps; this one has none")
+        return None
+    if not unlabelled:
+        raise InputError("cps learns from panels without truth; give at least one")
+    if initial is not None:
+        raise InputError("cps needs two networks that differ, but both would begin as the one that is given")
+    shared = sorted({panel.group for panel in unlabelled} & {panel.group for panel in val_panels})
+    if shared:
+        raise InputError(f"the group {shared[0]!r} is without truth and in validation; split by panel or site")
+    source = crop_source(recipe, unlabelled)
+    return replace(source, seed=recipe.run.seed + 1, positive_share=None)
+
+
 def train(
     recipe: Recipe,
     train_panels: Sequence[Panel],
@@ -150,6 +225,7 @@ def train(
     class_names: Sequence[str] = (),
     data_sha256: str | None = None,
     first: Standardised | None = None,
+    unlabelled: Sequence[Panel] = (),
     initial: Standardised | None = None,
     judge_initial: bool = True,
     resume: bool = False,
@@ -178,6 +254,8 @@ def train(
         Hash of the data; computed from the pixels when left out.
     first : Standardised, optional
         For ``task: refine``, the trained network whose answers are refined; its weights stay.
+    unlabelled : sequence of Panel
+        For ``cps``, panels of which only the pixels count; at least one.
     initial : Standardised, optional
         A trained network to go on with (`graven.train.transfer`) in place of one with random weights; changed in place.
         Its own standardisation counts.
@@ -197,7 +275,7 @@ def train(
     Raises
     ------
     InputError
-        If a group is on both sides.
+        If a group is on both sides, or panels without truth are missing or not asked for.
     DataError
         If a panel holds the number of a class that the network does not have.
     GravenError
@@ -206,15 +284,8 @@ def train(
     shared = sorted({panel.group for panel in train_panels} & {panel.group for panel in val_panels})
     if shared:
         raise InputError(f"the group {shared[0]!r} is in training and validation; split by panel or site")
-    data, run = recipe.data, recipe.run
-    source = CropSource(
-        tuple(train_panels),
-        crop_px=data.crop_px,
-        augment=recipe.augment,
-        seed=run.seed,
-        positive_share=data.positive_share,
-        empty_negatives=recipe.task == "gate",
-    )
+    source, beside = crop_source(recipe, train_panels), _beside(recipe, unlabelled, val_panels, initial)
+    data = recipe.data
     tiles = validation_tiles(
         val_panels,
         tile_px=data.validation_tile_px,
@@ -240,7 +311,8 @@ def train(
         source,
         tiles,
         out,
-        data_sha256=_seen(data_sha256 or panels_hash([*train_panels, *val_panels]), first),
+        data_sha256=_seen(data_sha256 or panels_hash([*train_panels, *val_panels, *unlabelled]), first),
+        unlabelled=beside,
         accelerator=accelerator,
         devices=devices,
         pictures=pictures,

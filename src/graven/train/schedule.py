@@ -169,7 +169,15 @@ def one_cycle(
     return _cosine_between(lr, end, min(1.0, (step - peak) / (last - peak)))
 
 
-def plateau(step: float, *, lr: float, factor: float = 0.5, patience: float = PATIENCE, lr_min: float = 0.0) -> float:
+def plateau(
+    step: float,
+    *,
+    lr: float,
+    factor: float = 0.5,
+    patience: float = PATIENCE,
+    lr_min: float = 0.0,
+    min_gain: float = 0.0,
+) -> float:
     """Lower the rate each time that validation has stopped getting better.
 
     Parameters
@@ -185,6 +193,9 @@ def plateau(step: float, *, lr: float, factor: float = 0.5, patience: float = PA
         ``ReduceLROnPlateau``.
     lr_min : float, >= 0
         The rate stays at or above it.
+    min_gain : float, >= 0
+        By how much a score must be better than the last gain to be one; that of the early stop (``run.min_gain``) is
+        another.
 
     Returns
     -------
@@ -196,7 +207,7 @@ def plateau(step: float, *, lr: float, factor: float = 0.5, patience: float = PA
     >>> plateau(2, lr=3e-4)
     7.5e-05
     """
-    del patience
+    del patience, min_gain  # the training loop counts
     return max(lr_min, lr * float(factor**step))
 
 

@@ -6,6 +6,7 @@ of torch are kept because dropout draws from them. Nothing else in graven draws 
 
 from __future__ import annotations
 
+import math
 import platform
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from graven.train.stop import Collapse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from graven.train.recipe import Schedule
     from graven.train.task import Standardised
 
 __all__ = ["Ema", "Progress", "build_optimiser", "pack", "unpack"]
@@ -43,8 +45,10 @@ class Progress:
         Validations since one that was better by ``run.min_gain`` at least.
     gained_score : float
         The score of that one.
+    plateau_score : float
+        The same for a schedule that follows a plateau, which has a gain of its own.
     n_waiting, n_drops : int
-        Of a schedule that follows a plateau: validations without a gain since the last drop of the rate, and drops.
+        Of that schedule: validations without a gain since the last one or the last drop of the rate, and drops.
     validated : int
         Update after which the last validation ran; 0 before the first, and in checkpoints that do not tell.
     collapse : Collapse
@@ -58,30 +62,53 @@ class Progress:
     best_step: int = 0
     n_without_gain: int = 0
     gained_score: float = field(default=float("-inf"))
+    plateau_score: float = field(default=float("-inf"))
     n_waiting: int = 0
     n_drops: int = 0
     validated: int = 0
 
-    def count(self, score: float, *, min_gain: float, patience: float) -> None:
-        """Count a validation as a gain or not, and a drop of the rate after more than `patience` without one.
+    def count(self, score: float, *, min_gain: float, schedule: Schedule) -> None:
+        """Count a validation as a gain or not, for the end of the run and for a schedule that follows a plateau.
+
+        The two are counted apart: small gains may be too small to go on for, and still no reason to lower the rate.
 
         Parameters
         ----------
         score : float
             Larger is better.
         min_gain : float, >= 0
-            By how much it must be better than the last gain.
-        patience : float, >= 0
-            Of a schedule that follows a plateau; infinite for others.
+            By how much it must be better than the last gain for the run to go on.
+        schedule : Schedule
+            With the patience after which the rate drops, and the ``min_gain`` that counts for it.
         """
-        if score > self.gained_score + min_gain:
-            self.gained_score, self.n_without_gain, self.n_waiting = score, 0, 0
-            return
         self.n_without_gain += 1
+        if score > self.gained_score + min_gain:
+            self.gained_score, self.n_without_gain = score, 0
         self.n_waiting += 1
-        if self.n_waiting > patience:
+        if score > self.plateau_score + schedule.options.get("min_gain", 0.0):
+            self.plateau_score, self.n_waiting = score, 0
+        if self.n_waiting > schedule.patience:
             self.n_waiting = 0
             self.n_drops += 1
+
+    def left_s(self, *, n_steps: float, max_minutes: float | None) -> float:
+        """Tell how long the run can still take at its present pace.
+
+        Parameters
+        ----------
+        n_steps : float
+            Updates at the most; infinite where nothing limits them.
+        max_minutes : float, minutes, or None
+            Time at the most.
+
+        Returns
+        -------
+        float, seconds, >= 0
+            To the nearer limit; infinite before the first update if only updates are limited.
+        """
+        by_time = math.inf if max_minutes is None else 60 * max_minutes - self.elapsed_s
+        by_steps = (n_steps - self.step) * self.elapsed_s / self.step if self.step else math.inf
+        return max(0.0, min(by_time, by_steps))
 
 
 class Ema:
@@ -214,6 +241,7 @@ def unpack(
             torch.cuda.set_rng_state(generator, name)
     progress = dict(state["progress"])
     progress.setdefault("gained_score", progress["best_score"])  # older checkpoints: every gain counted
+    progress.setdefault("plateau_score", progress["gained_score"])  # and counted for the schedule as well
     return Progress(collapse=Collapse(**progress.pop("collapse")), **progress)
 
 

@@ -78,12 +78,15 @@ class Batch:
         Truth (0 or 1, or a number of a class), and where it is known.
     origins : tuple of str
         Where each sample comes from.
+    beside : tuple of Tensor, or None
+        Image and valid mask, of the same shapes, of as many samples without truth.
     """
 
     image: Tensor
     target: Tensor
     valid: Tensor
     origins: tuple[str, ...]
+    beside: tuple[Tensor, Tensor] | None = None
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
@@ -131,7 +134,12 @@ class SegmentTask:
     def outputs(self, model: Standardised, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the criterion over valid pixels, and the logits (N, 1, H, W)."""
         logits = model(batch.image)
-        return self.criterion(logits, batch.target, batch.valid), logits
+        return self.loss(logits, batch), logits
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return the criterion of logits (N, 1, H, W) over the valid pixels of a batch."""
+        loss: Tensor = self.criterion(logits, batch.target, batch.valid)
+        return loss
 
     def judge(self, probs: NDArray[np.float32], batch: Batch) -> NDArray[np.float64]:
         """Return true and false positives and negatives of each sample at threshold 0.5."""
@@ -161,7 +169,12 @@ class ClassTask:
     def outputs(self, model: Standardised, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the criterion over valid pixels, and the logits (N, K + 1, H, W)."""
         logits = model(batch.image)
-        return self.criterion(logits, batch.target.long(), batch.valid), logits
+        return self.loss(logits, batch), logits
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return the criterion of logits (N, K + 1, H, W) over the valid pixels of a batch."""
+        loss: Tensor = self.criterion(logits, batch.target.long(), batch.valid)
+        return loss
 
     def judge(self, probs: NDArray[np.float32], batch: Batch) -> NDArray[np.float64]:
         """Return the confusion matrix of each sample as a row, from probabilities of the K foreground classes."""

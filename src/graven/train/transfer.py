@@ -10,7 +10,8 @@ import torch
 from graven.errors import MismatchError
 from graven.io.onnx_check import INPUT_NAME
 from graven.nets import build_net
-from graven.train.export import HALF_SUFFIX, MAX_DIFFERENCE, WHOLE_PREFIX, fold_norms, probabilities
+from graven.train.export import HALF_SUFFIX, MAX_DIFFERENCE, WHOLE_PREFIX, probabilities
+from graven.train.folding import fold_norms
 from graven.train.task import Standardised
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["trained_network"]
 
 PROBE_PX = 64
+PUBLISHED = "encoder_weights"
+"""Option that fetches weights, which are replaced here."""
+EXPORTED_BIAS = ".weight_bias"
+"""Ends the name of an offset in files of earlier versions, in which PyTorch's exporter folded the normalisation."""
 
 
 def trained_network(spec: ModelSpec, onnx_path: Path) -> Standardised:
@@ -49,7 +54,7 @@ def trained_network(spec: ModelSpec, onnx_path: Path) -> Standardised:
     from onnx.reference import ReferenceEvaluator
 
     with torch.random.fork_rng(devices=[]):
-        net = build_net(spec.network, **spec.network_options)
+        net = build_net(spec.network, **{name: v for name, v in spec.network_options.items() if name != PUBLISHED})
     scale = spec.normalisation
     model = Standardised(net, mean=scale.mean, std=scale.std, is_exclusive=len(spec.classes) > 1)
     fold_norms(model.eval())
@@ -59,16 +64,16 @@ def trained_network(spec: ModelSpec, onnx_path: Path) -> Standardised:
         for tensor in proto.graph.initializer
     }
     for name, tensor in model.state_dict().items():
-        found = stored.get(name)
-        if found is None and name.endswith(".bias"):
-            tensor.zero_()  # the exporter leaves out offsets that are all zero
-        elif found is None or found.size != tensor.numel():
+        found = stored.get(name, stored.get(f"{name.removesuffix('.bias')}{EXPORTED_BIAS}"))
+        if found is None:
+            tensor.zero_()  # the exporter leaves out offsets that are all zero, and parts that no answer needs
+        elif found.size != tensor.numel():
             raise _strange(spec)
         else:
             tensor.copy_(torch.from_numpy(found.astype(np.float32)).view_as(tensor))
     pixels = np.random.default_rng(0).uniform(0, 255, (1, len(spec.bands), PROBE_PX, PROBE_PX)).astype(np.float32)
     answers: Any = ReferenceEvaluator(proto).run(None, {INPUT_NAME: pixels})
-    if np.abs(np.asarray(answers[0]) - probabilities(model, pixels)).max() > MAX_DIFFERENCE:
+    if not np.abs(np.asarray(answers[0]) - probabilities(model, pixels)).max() <= MAX_DIFFERENCE:  # nan is no answer
         raise _strange(spec)
     model.requires_grad_()  # folding leaves the offsets that it makes fixed
     return model

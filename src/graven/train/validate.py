@@ -47,10 +47,14 @@ class Look:
 
 
 def to_device(batch: Batch, device: torch.device, *, channels_last: bool) -> Batch:
-    """Copy a batch to a device, the image in the layout of the network."""
+    """Copy a batch to a device, images in the layout of the network."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     image = batch.image.to(device, memory_format=layout, non_blocking=True)
-    return Batch(image, batch.target.to(device), batch.valid.to(device), batch.origins)
+    beside = None
+    if batch.beside is not None:
+        others, known = batch.beside
+        beside = others.to(device, memory_format=layout, non_blocking=True), known.to(device)
+    return Batch(image, batch.target.to(device), batch.valid.to(device), batch.origins, beside)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from graven.types.labels import (
     ClassTable,
 )
 from graven.types.lights import Lights
-from graven.types.model import Engine, ExplainingEngine, Method, ModelSpec, Normalisation, PrepareStep, Role
+from graven.types.model import Blending, Engine, ExplainingEngine, Method, ModelSpec, Normalisation, PrepareStep, Role
 from graven.types.provenance import Provenance, Step
 from graven.types.raster import Affine6, Frame, Georeference, PixelSize, Raster, ScaleSource, raster_from_array
 from graven.types.strokes import Stroke, StrokeSet, stroke_uid
@@ -26,6 +26,7 @@ __all__ = [
     "Affine6",
     "ClassDefinition",
     "ClassTable",
+    "Blending",
     "Engine",
     "ExplainingEngine",
     "Frame",

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from graven.types.labels import ClassTable
 
-__all__ = ["Engine", "ExplainingEngine", "Method", "ModelSpec", "Normalisation", "PrepareStep", "Role"]
+__all__ = ["Blending", "Engine", "ExplainingEngine", "Method", "ModelSpec", "Normalisation", "PrepareStep", "Role"]
 
 Method = Literal["petroglyph", "engraving", "condition", "relief"]
 Role = Literal["segment", "gate", "refine"]
+Blending = Literal["linear", "squared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ class ModelSpec:
     def takes_floats(self) -> bool:
         """Whether the network takes numbers as they are, and not prepared pixels of 0 to 255."""
         return self.role == "refine"
+
+    @property
+    def blending(self) -> Blending:
+        """How tiles that overlap are weighed, as `graven.predict.weights` has it: engravings as they were published."""
+        return "squared" if self.method == "engraving" else "linear"
 
 
 class Engine(Protocol):

@@ -47,7 +47,7 @@ def edge_classes(values: ArrayLike) -> NDArray[np.uint8]:
     levels = np.asarray(values)
     if levels.size and not (levels.min() >= 0 and levels.max() <= 255):
         raise InputError(f"edge levels lie in 0 to 255, got {levels.min()} to {levels.max()}")
-    return np.minimum(levels // _BIN, N_EDGE_CLASSES - 1).astype(np.uint8)
+    return np.asarray(np.minimum(levels // _BIN, N_EDGE_CLASSES - 1), np.uint8)
 
 
 def edge_levels(classes: ArrayLike) -> NDArray[np.uint8]:
@@ -76,4 +76,4 @@ def edge_levels(classes: ArrayLike) -> NDArray[np.uint8]:
     numbers = np.asarray(classes)
     if numbers.size and not (numbers.min() >= 0 and numbers.max() < N_EDGE_CLASSES):
         raise InputError(f"edge classes are 0 to {N_EDGE_CLASSES - 1}, got {numbers.min()} to {numbers.max()}")
-    return (numbers * _STEP).astype(np.uint8)
+    return np.asarray(numbers * _STEP, np.uint8)
