@@ -77,7 +77,7 @@ def test_a_height_alone_may_have_any_name(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_or_wrong_is_named(folder: Path) -> None:
-    with pytest.raises(DataError, match="m_albedo.tif is the albedo by its name, but the model takes the height"):
+    with pytest.raises(DataError, match=r"m_albedo\.tif is the albedo by its name, but the model takes the height"):
         layer_files(folder / "m_albedo.tif", ("height",))
     (folder / "m_normals.tif").unlink()
     with pytest.raises(DataError, match=r"takes height, normals, but there is no m_normals\.tif beside it"):

@@ -64,9 +64,9 @@ class _Bounds:
 _HALF = _Bounds(mean=0.002, p999=0.25, flipped_share=0.002)
 BOUNDS = {"float32": _Bounds(mean=1e-5, p999=1e-4, flipped_share=1e-4), "bfloat16": _HALF, "float16": _HALF}
 """By precision. Libraries sum in another order, so float32 differs in the last bits only. With 8 to 11 bits the mean
-must stay below half a step of the stored bytes (1/510), and two values in a thousand may change sides. One in a thousand
-may move by a quarter: on the borders of lines the bundled model for engravings moves that many by 0.19, and F1 by less
-than 0.0001; the others stay below 0.02."""
+must stay below half a step of the stored bytes (1/510), and two values in a thousand may change sides. One in a
+thousand may move by a quarter: on the borders of lines the bundled model for engravings moves that many by 0.19, and
+F1 by less than 0.0001; the others stay below 0.02."""
 
 
 class Comparison:
