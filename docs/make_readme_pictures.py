@@ -27,7 +27,7 @@ from graven.types import CONDITION_CLASSES, ENGRAVING_CLASSES, NODATA, PETROGLYP
 PICTURES = Path(__file__).resolve().parent / "pictures"
 SIDE_PX = 512
 GAP_PX = 8
-LIMIT_BYTES = 400_000
+LIMIT_BYTES = 300_000
 
 
 def _small(path: Path, how: str) -> np.ndarray:

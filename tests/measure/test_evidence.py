@@ -52,21 +52,51 @@ def test_light_is_divided_out_and_colours_keep_their_balance() -> None:
     assert even_light(PAINT, valid)[:, 90].mean() == pytest.approx(1, abs=0.03)
 
 
+def sight(picture: np.ndarray) -> Sight:
+    """A grey photograph, or one in colour."""
+    valid = np.ones(picture.shape[-2:], bool)
+    grey = picture if picture.ndim == 2 else picture.mean(axis=0)
+    return Sight(even_light(grey, valid), even_light(np.broadcast_to(picture, (3, *valid.shape)), valid), 4.0)
+
+
 @pytest.mark.parametrize("value", [60, 200])
 def test_a_line_is_alone_where_the_other_photograph_does_not_show_it(value: float) -> None:
-    here, there = (even_light(with_band(value, first=0, last=last)) for last in (SIDE, 90))
-    lines = [line_at(100)]
-    sights = Sight.of(here, lines, width_px=4), Sight.of(there, [line_at(100, 20, 85)], width_px=4)
-    alone = sights[0].alone(lines[0], sights[1])
+    here, there = (sight(with_band(value, first=0, last=last)) for last in (SIDE, 90))
+    alone = here.alone(line_at(100), there)
     assert not alone[:50].any()
     assert alone[90:].all()
-    assert not sights[1].alone(lines[0], sights[0]).any()
+    assert not there.alone(line_at(100), here).any()
 
 
 def test_a_line_of_half_the_contrast_is_there_as_well() -> None:
-    here, there = (even_light(with_band(value)) for value in (40, 80))
-    sights = [Sight.of(even, [line_at(100)], width_px=4) for even in (here, there)]
-    assert not sights[0].alone(line_at(100), sights[1]).any()
+    here, there = (sight(with_band(value)) for value in (40, 80))
+    assert not here.alone(line_at(100), there).any()
+
+
+def test_relief_lit_from_the_other_side_is_no_new_line() -> None:
+    """One flank of a crack lies in shadow and the other is lit; from the other side it is the contrary."""
+    shaded = PAINT.copy()
+    shaded[97:100], shaded[100:103] = 80, 160
+    assert not sight(shaded).alone(line_at(100), sight(np.flipud(shaded).copy())).any()
+    assert not sight(shaded).alone(line_at(98.5), sight(PAINT)).any(), "no line of paint, whatever was there before"
+
+
+def test_a_line_beside_ornament_that_stays_is_alone() -> None:
+    """A dark band beside the line hides it from its flanks; the difference of the photographs has no band."""
+    before = with_band(40, row=106)
+    after = before.copy()
+    after[98:102] = 60
+    assert sight(after).alone(line_at(100), sight(before)).all()
+    assert not sight(before).alone(line_at(106), sight(before)).any()
+
+
+def test_a_line_that_shows_by_its_hue_was_there() -> None:
+    """As bright as the paint, but redder; later dark."""
+    before, after = np.stack([PAINT] * 3), np.stack([with_band(60)] * 3)
+    assert sight(after).alone(line_at(100), sight(before)).all()
+    before[0, 98:102] += 40
+    before[2, 98:102] -= 40
+    assert not sight(after).alone(line_at(100), sight(before)).any()
 
 
 def test_detail_agrees_in_other_light_and_not_in_other_relief() -> None:

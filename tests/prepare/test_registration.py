@@ -55,6 +55,22 @@ def test_a_known_view_is_found(picture: np.ndarray, view: str, light: float) -> 
     assert found.n_patches >= 6
 
 
+def test_light_from_another_side_does_not_move_the_paint() -> None:
+    """Rough paint that is thick where it is bright: with the shading of its slope it looks as if it had moved."""
+    rng = np.random.default_rng(5)
+    parts = [cv2.GaussianBlur(rng.normal(0, 1, (SIZE, SIZE)).astype(np.float32), (0, 0), 2.5) for _ in range(4)]
+    *hues, rough = (20 * part / part.std() for part in parts)
+    hues = 130 + np.stack(hues)
+    shading = np.gradient(hues.mean(axis=0) + 0.6 * rough, axis=1) / 130
+    lit = [(hues * (1 + side * shading)).clip(0, 255).astype(np.uint8) for side in (0.5, -0.5)]
+    for n_bands, least, most in ((3, 0.0, 0.1), (1, 0.7, 1.3)):  # in grey, half a pixel either way cannot be told
+        bands = [pixels if n_bands == 3 else pixels.mean(axis=0, keepdims=True).astype(np.uint8) for pixels in lit]
+        moved = transform_points(register(*map(raster_from_array, bands)).matrix, PLACES) - PLACES
+        assert np.abs(moved[:, 1]).max() < 0.1
+        assert least <= np.abs(moved[:, 0]).min()
+        assert np.abs(moved[:, 0]).max() <= most
+
+
 def test_the_overlap_is_that_of_the_views(picture: np.ndarray) -> None:
     matrix = np.array([[1, 0, -320], [0, 1, 0], [0, 0, 1.0]])
     other = seen(picture, matrix, rng=np.random.default_rng(2), light=0.0)

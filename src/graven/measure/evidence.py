@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -19,6 +19,8 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from graven.measure.change import stretches
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from graven.types import Ring
@@ -42,6 +44,8 @@ MIN_SEEN, SURE_DEPTH = 0.06, 0.25
 NOISE_SIGMAS = 3.0
 MAX_SHARE = 0.3
 """A line that shows in the other photograph with this share of its depth is there as well."""
+MAX_SEEN = 0.25
+"""And so is one that shows there in any colour, dark or pale, with this share of what it changed by."""
 MAX_LOBE, LOBE_SLACK = 0.3, 0.01
 """Relief in another light darkens one side and brightens the other; a new line hardly does the second."""
 EASIER = 0.5
@@ -106,12 +110,15 @@ class Sight:
     Attributes
     ----------
     even : ndarray of shape (H, W), float32
-        From `even_light`.
+        Brightness, from `even_light`.
+    colours : ndarray of shape (C, H, W), float32
+        Colours, from `even_light`: a line that is as bright as the paint may still show by its hue.
     width_px : float, pixels
         Typical width of the lines.
     """
 
     even: NDArray[np.float32]
+    colours: NDArray[np.float32]
     width_px: float
 
     def alone(self, points: Ring, other: Sight) -> NDArray[np.bool_]:
@@ -127,9 +134,10 @@ class Sight:
         Returns
         -------
         ndarray of shape (N,), bool
-                Where it does: where the difference of the photographs is a dark line, or a pale one, beside which it is not
-            brighter, or darker, as it is where relief is lit from another side. What continues such a place counts
-            where it shows more weakly; so do short gaps, and an end that is close, where other lines disturb.
+            Where it does: where the difference of the photographs is a dark line, or a pale one, beside which it is not
+            brighter, or darker, as it is where relief is lit from another side, and where the other photograph shows
+            no line in any colour. What continues such a place counts where it shows more weakly; so do short gaps, and
+            an end that is close, where other lines disturb.
         """
         reach = max(self.width_px + FAR_PX[1], REACH_PX + max(WIDER) * self.width_px / 2 + STEP_PX + FLANK_PX)
         here, offsets = _profiles(self.even, points, reach_px=reach)
@@ -144,7 +152,13 @@ class Sight:
             found[: true[0]] = true[0] <= END_POINTS
             found[true[-1] :] = len(found) - 1 - true[-1] <= END_POINTS
             found[true[-1]] = True
-        return _without_gaps(found, GAP_POINTS)
+        found = _without_gaps(found, GAP_POINTS)
+        theirs = [_profiles(band, points, reach_px=reach)[0] for band in other.colours]
+        gain, seen = (_deepest(parts, offsets, self.width_px) for parts in ([here - there], theirs))
+        is_new = seen <= MAX_SEEN * gain
+        for first, last in stretches(found):
+            found[first:last] = is_new[first:last].mean() >= 0.5
+        return found
 
 
 def detail_agreement(even: NDArray[np.float32], other: NDArray[np.float32], known: NDArray[np.bool_]) -> float:
@@ -220,7 +234,8 @@ def _profiles(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     ).astype(np.float64)
-    return uniform_filter1d(profile, min(round(ALONG_PX), len(line)), axis=0, mode="nearest"), offsets
+    profile = uniform_filter1d(profile, min(round(ALONG_PX), len(line)), axis=0, mode="nearest")
+    return np.asarray(profile, np.float64), offsets.astype(np.float64)
 
 
 def _valleys(profile: NDArray[np.float64], offsets: NDArray[np.float64], width_px: float) -> NDArray[np.float64]:
@@ -231,6 +246,15 @@ def _valleys(profile: NDArray[np.float64], offsets: NDArray[np.float64], width_p
     flank = (np.abs(offsets) > start) & (np.abs(offsets) <= start + FLANK_PX)
     left, right = (profile[:, flank & (side * offsets > 0)].mean(axis=1) for side in (-1, 1))
     return np.asarray(np.minimum(left, right) - centre, np.float64)
+
+
+def _deepest(profiles: Sequence[NDArray[np.float64]], offsets: NDArray[np.float64], width_px: float) -> NDArray[Any]:
+    """Say how deep a valley, or how high a ridge, shows in any of the profiles, as a running median."""
+    found = [
+        _valleys(sign * part, offsets, wider * width_px) for part in profiles for sign in (1, -1) for wider in WIDER
+    ]
+    size = (1, min(MEDIAN_POINTS, found[0].size))
+    return np.asarray(median_filter(np.array(found), size, mode="nearest").max(axis=0), np.float64)
 
 
 def _come(

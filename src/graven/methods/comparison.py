@@ -139,8 +139,8 @@ def compare(
     known = old.valid & new.valid
     inner = _away_from_edges(known)
     _check_light(detail_agreement(old.even, new.even, known), min_agreement)
-    sights = [Sight(date.even, max(1.0, width_px)) for date in (old, new)]
     colours = _balanced(old.colours, new.colours, known)
+    sights = [Sight(date.even, bands, max(1.0, width_px)) for date, bands in zip((old, new), colours, strict=True)]
     cracks = {"min_length_px": shortest, **limits}
     gained = changed_lines(
         new.unseen_by(old, inner, tolerance), old.lines, shows=partial(sights[1].alone, other=sights[0]), **cracks

@@ -49,6 +49,7 @@ def longest_mistake(
 
     Examples
     --------
+    >>> import numpy as np
     >>> truth = np.zeros((20, 40), bool)
     >>> truth[8:12, 5:35] = True
     >>> stroke = longest_mistake(np.zeros_like(truth), truth, uid="a")

@@ -261,30 +261,32 @@ def _from_correlation(
     converge, the homography of the features stays.
     """
     size, index = (first.shape[2], first.shape[1]), _indexed(matrix)
-    seen = np.stack([cv2.warpPerspective(band, index, size, flags=cv2.INTER_LINEAR | INVERSE) for band in second])
-    there = cv2.warpPerspective(np.ones(second.shape[1:], np.uint8), index, size, flags=cv2.INTER_NEAREST | INVERSE)
-    ours, theirs, there = _halved(log_detail(first)), _halved(log_detail(seen)), _halved(there[None])[0]
-    inner = cv2.erode(there, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8), borderValue=0)
-    shared = inner if inner.any() else there
+    seen = _warped(second, index, size)
+    there = _halved(_warped(np.ones((1, *second.shape[1:]), np.uint8), index, size))[0]
+    inner = np.asarray(cv2.erode(there, np.ones((2 * EDGE_PX + 1,) * 2, np.uint8), borderValue=0), np.uint8)
+    ours, theirs, shared = _halved(log_detail(first)), _halved(log_detail(seen)), inner if inner.any() else there
     found, value, mixes = np.eye(3), math.nan, _mixes(ours, theirs, shared)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, 1e-5)
     half = (ours.shape[2], ours.shape[1])
     corners = np.array([[0, 0], [half[0], 0], half, [0, half[1]]], np.float64)
     for _ in range(ROUNDS):
-        pictures = [np.tensordot(mix, bands, 1) for mix, bands in zip(mixes, (ours, theirs), strict=True)]
+        mine, other = (np.tensordot(mix, bands, 1) for mix, bands in zip(mixes, (ours, theirs), strict=True))
         last, start = found, found.astype(np.float32)
         try:
-            value, refined = cv2.findTransformECC(*pictures, start, cv2.MOTION_HOMOGRAPHY, stop, shared, 1)
+            value, refined = cv2.findTransformECC(mine, other, start, cv2.MOTION_HOMOGRAPHY, stop, shared, 1)
         except cv2.error:
             break
         found = np.asarray(refined, np.float64)
-        moved = [cv2.warpPerspective(band, found, half, flags=cv2.INTER_LINEAR | INVERSE) for band in theirs]
-        mixes = _mixes(ours, np.stack(moved), shared)
+        mixes = _mixes(ours, _warped(theirs, found, half), shared)
         if np.abs(transform_points(found, corners) - transform_points(last, corners)).max() < STILL_PX / 2:
             break
     if np.abs(transform_points(found, corners) - corners).max() < MAX_STEP_PX / 2:
         matrix = matrix @ _scaled(_cornered(found), 2.0, 2.0)
     return matrix, float(value), mixes
+
+
+def _warped(bands: NDArray[Any], index: NDArray[np.float64], size: tuple[int, int]) -> NDArray[Any]:
+    return np.stack([cv2.warpPerspective(band, index, size, flags=cv2.INTER_LINEAR | INVERSE) for band in bands])
 
 
 def _halved(bands: NDArray[Any]) -> NDArray[Any]:
@@ -342,7 +344,7 @@ def _displacements(
     places, steps = [], []
     first = ours.raster
     side = min(PATCH_PX, first.height, first.width)
-    weights = cv2.createHanningWindow((side, side), cv2.CV_32F)
+    weights = np.asarray(cv2.createHanningWindow((side, side), cv2.CV_32F), np.float32)
     for row in np.linspace(0, first.height - side, GRID).astype(int):
         for col in np.linspace(0, first.width - side, GRID).astype(int):
             place = Window(int(row), int(col), side, side)
@@ -399,9 +401,7 @@ def _seen_as(place: Window, theirs: _Mix, matrix: NDArray[np.float64]) -> NDArra
     to_patch = np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1.0]])
     from_place = np.array([[1, 0, place.col], [0, 1, place.row], [0, 0, 1.0]])
     whole = _indexed(to_patch @ matrix @ from_place)
-    flags = cv2.INTER_LINEAR | INVERSE
-    size = (place.width, place.height)
-    return np.stack([cv2.warpPerspective(band, whole, size, flags=flags) for band in theirs.read(around)])
+    return _warped(theirs.read(around), whole, (place.width, place.height))
 
 
 def _checkerboard(places: NDArray[np.float64], first: Raster) -> NDArray[np.bool_]:
